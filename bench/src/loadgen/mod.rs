@@ -1,0 +1,11 @@
+//! The load client: one thread, non-blocking sockets under one epoll, a fixed number of closed-loop clients.
+
+pub mod client;
+pub mod connection;
+pub mod generator;
+pub mod histogram;
+pub mod plan;
+pub mod request;
+
+#[cfg(test)]
+mod tests;

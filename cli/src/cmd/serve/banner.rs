@@ -1,0 +1,177 @@
+//! What `serve` prints once requests succeed: where the store is, and lines to paste for common clients.
+
+use super::credentials::Credentials;
+use std::{
+    fmt::Write,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+/// Everything the text shows.
+pub struct Banner<'a> {
+    /// Where the gateway listens.
+    pub address: SocketAddr,
+    /// Where clients are redirected to.
+    pub advertise: Option<&'a str>,
+    /// Where the cores listen, by core.
+    pub core_ports: &'a [u16],
+    /// As given.
+    pub data: &'a [PathBuf],
+    /// `None`: nothing is verified.
+    pub credentials: Option<&'a Credentials>,
+    /// Redirects were possible but for a missing `--advertise`.
+    pub redirects_off: bool,
+}
+
+impl Banner<'_> {
+    /// The text for people.
+    pub fn print(&self) {
+        print(&self.text());
+    }
+
+    /// One line for programs; without secrets.
+    pub fn print_json(&self) {
+        let ready = serde_json::json!({
+            "port": self.address.port(),
+            "core_ports": self.core_ports,
+            "pid": std::process::id(),
+        });
+        print(&format!("READY {ready}\n"));
+    }
+
+    fn text(&self) -> String {
+        let host = self.client_host();
+        let port = self.address.port();
+        let endpoint = format!("http://{host}:{port}/s3");
+        let mut text = String::new();
+        let data = self
+            .data
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let ports = self
+            .core_ports
+            .iter()
+            .map(u16::to_string)
+            .collect::<Vec<_>>()
+            .join(", ");
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "Corelane is ready.\n");
+        let _ = writeln!(
+            text,
+            "  S3 endpoint  {endpoint}  (and http://{host}:{port} for clients that refuse a path)"
+        );
+        let _ = writeln!(text, "  Data         {data}");
+        let _ = writeln!(text, "  Cores        {}, on ports {ports}", self.core_ports.len());
+        match self.credentials {
+            Some(credentials) => {
+                let _ = writeln!(text, "  Access key   {}", credentials.access_key);
+                let _ = writeln!(text, "  Secret key   {}", credentials.secret_key);
+            }
+            None => {
+                let _ = writeln!(
+                    text,
+                    "  Access       --anonymous: everyone who reaches this port may do everything"
+                );
+            }
+        }
+        if self.redirects_off {
+            let _ = writeln!(
+                text,
+                "  Redirects    off: clients are not sent to the cores without --advertise HOST, because --host {} is every address",
+                self.address.ip()
+            );
+        }
+        text.push('\n');
+        text.push_str(&self.client_lines(&host));
+        text.push_str("\nCtrl-C stops it.\n");
+        text
+    }
+
+    /// The lines to paste. All clients but s3cmd read the credentials from the environment.
+    fn client_lines(&self, host: &str) -> String {
+        let server = format!("{host}:{}", self.address.port());
+        let endpoint = format!("http://{server}/s3");
+        // s3cmd, aws and boto3 insist on credentials; a store that verifies nothing takes any.
+        let (access_key, secret_key) = self.credentials.map_or(("anyone", "anything"), |keys| {
+            (keys.access_key.as_str(), keys.secret_key.as_str())
+        });
+        let curl_signs = if self.credentials.is_some() {
+            " --aws-sigv4 aws:amz:us-east-1:s3 --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\""
+        } else {
+            ""
+        };
+        format!(
+            "Paste this, then any of the clients:\n\
+             \n\
+             export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret_key} AWS_DEFAULT_REGION=us-east-1\n\
+             \n\
+             s3cmd --access_key=$AWS_ACCESS_KEY_ID --secret_key=$AWS_SECRET_ACCESS_KEY --host={server}/s3 \
+             --host-bucket=\"{server}/s3/%(bucket)\" --no-ssl --region us-east-1 ls\n\
+             \n\
+             aws --endpoint-url {endpoint} s3 ls\n\
+             \n\
+             python3 -c 'import boto3; print(boto3.client(\"s3\", endpoint_url=\"{endpoint}\").list_buckets()[\"Buckets\"])'\n\
+             \n\
+             curl -L{curl_signs} {endpoint}/\n"
+        )
+    }
+
+    /// The host as a client on this machine (or, when advertised, anywhere) writes it in a URL.
+    fn client_host(&self) -> String {
+        let host = match (self.advertise, self.address.ip()) {
+            (Some(host), _) => host.to_owned(),
+            (None, ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
+            (None, ip) => ip.to_string(),
+        };
+        match host.parse::<IpAddr>() {
+            Ok(IpAddr::V6(v6)) => format!("[{v6}]"),
+            _ => host,
+        }
+    }
+}
+
+/// Standard output may be closed, as under `corelane serve >&-`; the store serves all the same.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::Banner;
+    use crate::cmd::serve::credentials::Credentials;
+
+    fn banner<'a>(credentials: Option<&'a Credentials>, advertise: Option<&'a str>) -> Banner<'a> {
+        Banner {
+            address: "[::]:9000".parse().unwrap(),
+            advertise,
+            core_ports: &[9001, 9002],
+            data: &[],
+            credentials,
+            redirects_off: advertise.is_none(),
+        }
+    }
+
+    #[test]
+    fn the_text_has_an_address_a_client_can_use() {
+        let keys = Credentials {
+            access_key: "ACCESS".to_owned(),
+            secret_key: "SECRET".to_owned(),
+        };
+        let text = banner(Some(&keys), Some("fd00::7")).text();
+        assert!(text.contains("aws --endpoint-url http://[fd00::7]:9000/s3 s3 ls"));
+        assert!(text.contains("2, on ports 9001, 9002"));
+        assert!(text.contains("AWS_SECRET_ACCESS_KEY=SECRET") && !text.contains("Redirects"));
+    }
+
+    #[test]
+    fn a_store_that_verifies_nothing_prints_no_credentials_and_says_what_is_off() {
+        let text = banner(None, None).text();
+        assert!(text.contains("--anonymous") && text.contains("Redirects    off"));
+        assert!(!text.contains("--aws-sigv4") && text.contains("http://127.0.0.1:9000/s3"));
+    }
+}

@@ -1,0 +1,62 @@
+//! Waits until requests would succeed: `GET /v1/health` answers 200.
+
+use super::children::{Children, Interrupted};
+use crate::{
+    error::CliError,
+    limits::{HEALTH_PAUSE, HEALTH_REQUEST, HEALTH_WAIT},
+};
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Instant,
+};
+
+/// Asks until the answer is 200, a child ends, a signal comes, or the time is over.
+pub fn wait_until_healthy(gateway: SocketAddr, children: &mut Children) -> Result<(), Interrupted> {
+    let deadline = Instant::now() + HEALTH_WAIT;
+    loop {
+        let state = match ask(gateway) {
+            Ok((200, _)) => return Ok(()),
+            Ok((_, body)) => body,
+            Err(error) => error.to_string(),
+        };
+        if Instant::now() >= deadline {
+            return Err(Interrupted::Failed(CliError::failed(format!(
+                "the store runs but does not become healthy: {state}; its log above may say why"
+            ))));
+        }
+        children.pause(HEALTH_PAUSE)?;
+    }
+}
+
+/// The status and the body of one answer.
+fn ask(gateway: SocketAddr) -> io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&gateway, HEALTH_REQUEST)?;
+    stream.set_read_timeout(Some(HEALTH_REQUEST))?;
+    stream.set_write_timeout(Some(HEALTH_REQUEST))?;
+    write!(
+        stream,
+        "GET /v1/health HTTP/1.1\r\nHost: {gateway}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.take(64 * 1024).read_to_string(&mut answer)?;
+    parse(&answer).ok_or_else(|| io::Error::other("the answer is not HTTP"))
+}
+
+fn parse(answer: &str) -> Option<(u16, String)> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+    Some((status, body.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn a_status_and_a_body_are_found() {
+        let answer = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}";
+        assert_eq!(parse(answer), Some((503, "{}".to_owned())));
+        assert_eq!(parse("nonsense"), None);
+    }
+}

@@ -1,0 +1,297 @@
+//! `corelane serve`: one machine's store. Prepares the data directories, starts a gateway and a node, and stays
+//! until a signal or the end of one of them.
+
+mod banner;
+mod children;
+pub mod credentials;
+mod data_dir;
+mod health;
+mod kernel;
+mod private_file;
+mod ready;
+
+use crate::{
+    error::{CliError, Result},
+    limits::{CORES_MAX, DEFAULT_PORT},
+};
+use banner::Banner;
+use children::{Children, Interrupted, Role};
+use clap::{Args, ValueEnum};
+use data_dir::DataDirs;
+use ready::{GatewayReady, NodeReady};
+use std::{
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    path::PathBuf,
+    process::Command,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  corelane serve
+  corelane serve --data /disk1 --data /disk2 --port 9000
+  corelane serve --host 0.0.0.0 --advertise store.example.org
+  CORELANE_ACCESS_KEY=me CORELANE_SECRET_KEY=only-for-me corelane serve
+
+The first start makes credentials, keeps them in DIR/control/credentials.json (0600) and prints them with lines to
+paste for s3cmd, aws, boto3 and curl. CORELANE_ACCESS_KEY and CORELANE_SECRET_KEY set them instead; later starts keep
+what the store has. CORELANE_LOG filters the log, such as CORELANE_LOG=debug (default: info).";
+
+/// The flags of `corelane serve`.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ServeArgs {
+    /// A directory on one disk, made if missing; repeat it for more disks. The set must stay the same from then on
+    #[arg(long, value_name = "DIR", default_value = "./corelane-data")]
+    data: Vec<PathBuf>,
+    /// The address to listen on: an IP address or a name of this machine
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
+    host: String,
+    /// The gateway's port; the cores' ports follow it. 0 picks free ones and prints them
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// How many cores serve data, each with a port and a thread of its own [default: all]
+    #[arg(long, value_name = "N")]
+    cores: Option<usize>,
+    /// Verify nothing: everyone may do everything
+    #[arg(long)]
+    anonymous: bool,
+    /// How object requests reach their core
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    route: Route,
+    /// The host clients are redirected to; needed for redirects when --host is a wildcard such as 0.0.0.0
+    #[arg(long, value_name = "HOST")]
+    advertise: Option<String>,
+    /// Print one line `READY {"port":..,"core_ports":[..],"pid":..}` for programs in place of the text for people
+    #[arg(long)]
+    json: bool,
+}
+
+/// How object requests reach the core that owns the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Route {
+    /// By what is known of the client: redirect those that follow, proxy the rest
+    Auto,
+    /// Pass the client's socket to the core (not available yet)
+    Handoff,
+    /// Always answer with a redirect to the core
+    Redirect,
+    /// Always carry the data through the gateway
+    Proxy,
+}
+
+impl Route {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Handoff => "handoff",
+            Self::Redirect => "redirect",
+            Self::Proxy => "proxy",
+        }
+    }
+}
+
+/// What the flags come down to once they are checked.
+struct Plan {
+    address: IpAddr,
+    cores: usize,
+    /// Where clients are redirected to; `None`: nowhere.
+    advertise: Option<String>,
+}
+
+/// Serves until a signal (success) or until a process of the store ends (failure).
+pub fn run(args: &ServeArgs) -> Result<()> {
+    let plan = plan(args)?;
+    let first_credentials = credentials::from_environment()?;
+    let gateway = children::find_beside_me("corelane-gateway")?;
+    let node = children::find_beside_me("corelane-node")?;
+    kernel::check(plan.cores)?;
+    let data = DataDirs::open(&args.data)?;
+    let credentials = credentials::load_or_create(&data.control, first_credentials)?;
+    credentials::ensure_cluster_key(&data.control)?;
+
+    let mut children = Children::new()?;
+    match start(args, &plan, &data, &gateway, &node, &mut children) {
+        Ok((gateway, node)) => {
+            let banner = Banner {
+                address: SocketAddr::new(plan.address, gateway.port),
+                advertise: plan.advertise.as_deref(),
+                core_ports: &node.ports,
+                data: &args.data,
+                credentials: (!args.anonymous).then_some(&credentials),
+                redirects_off: plan.advertise.is_none() && args.route != Route::Proxy,
+            };
+            if args.json {
+                banner.print_json()
+            } else {
+                banner.print()
+            }
+            let ended = children.wait_for_end();
+            children.shut_down();
+            ended
+        }
+        Err(interrupted) => {
+            children.shut_down();
+            match interrupted {
+                Interrupted::Signal => Ok(()),
+                Interrupted::Failed(error) => Err(error),
+            }
+        }
+    }
+}
+
+fn plan(args: &ServeArgs) -> Result<Plan> {
+    if args.route == Route::Handoff {
+        return Err(CliError::usage(
+            "--route handoff is not available yet; use auto, redirect or proxy",
+        ));
+    }
+    let address = resolve(&args.host)?;
+    let available = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = args.cores.unwrap_or(available);
+    if cores == 0 || cores > available.min(CORES_MAX) {
+        return Err(CliError::usage(format!(
+            "--cores {cores}: this process may use {available} cores, so give a number from 1 to {available}"
+        )));
+    }
+    if args.port != 0 && usize::from(u16::MAX - args.port) < cores {
+        return Err(CliError::usage(format!(
+            "--port {}: the {cores} core ports that follow it would be above 65535; choose a lower port",
+            args.port
+        )));
+    }
+    let advertise = match &args.advertise {
+        Some(host) => Some(check_advertised(host)?),
+        None if address.is_unspecified() => None,
+        None => Some(args.host.trim_matches(['[', ']']).to_owned()),
+    };
+    if args.route == Route::Redirect && advertise.is_none() {
+        return Err(CliError::usage(format!(
+            "--route redirect with --host {} needs --advertise HOST: the name or address clients reach this machine by",
+            args.host
+        )));
+    }
+    Ok(Plan {
+        address,
+        cores,
+        advertise,
+    })
+}
+
+fn resolve(host: &str) -> Result<IpAddr> {
+    let bare = host.trim_matches(['[', ']']);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(address);
+    }
+    let addresses: Vec<IpAddr> = (bare, 0)
+        .to_socket_addrs()
+        .map_err(|error| {
+            CliError::failed(format!(
+                "--host {host} cannot be resolved ({error}); give an IP address of this machine, or 0.0.0.0 for all"
+            ))
+        })?
+        .map(|address| address.ip())
+        .collect();
+    // A name such as localhost often has both; IPv4 is what most clients try first.
+    let preferred = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+    preferred.copied().ok_or_else(|| {
+        CliError::failed(format!(
+            "--host {host} has no address; give an IP address of this machine"
+        ))
+    })
+}
+
+fn check_advertised(host: &str) -> Result<String> {
+    let bare = host.trim_matches(['[', ']']);
+    let is_address = bare.parse::<IpAddr>().is_ok_and(|address| !address.is_unspecified());
+    let is_name = bare.parse::<IpAddr>().is_err()
+        && !bare.is_empty()
+        && bare
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if is_address || is_name {
+        Ok(bare.to_owned())
+    } else {
+        Err(CliError::usage(format!(
+            "--advertise {host}: give a host name or an IP address alone, without scheme, port or path"
+        )))
+    }
+}
+
+fn start(
+    args: &ServeArgs,
+    plan: &Plan,
+    data: &DataDirs,
+    gateway_path: &std::path::Path,
+    node_path: &std::path::Path,
+    children: &mut Children,
+) -> std::result::Result<(GatewayReady, NodeReady), Interrupted> {
+    let mut gateway = Command::new(gateway_path);
+    gateway
+        .arg("--listen")
+        .arg(SocketAddr::new(plan.address, args.port).to_string())
+        .arg("--state")
+        .arg(data.control.join("gateway"))
+        .arg("--cluster-key-file")
+        .arg(data.control.join(credentials::CLUSTER_KEY_FILE))
+        .arg("--credentials-file")
+        .arg(data.control.join(credentials::CREDENTIALS_FILE))
+        .args(["--route", args.route.as_str()]);
+    if args.anonymous {
+        gateway.arg("--anonymous");
+    }
+    children.spawn(Role::Gateway, gateway)?;
+    let gateway: GatewayReady = children.wait_for_ready(Role::Gateway)?;
+
+    let reachable = SocketAddr::new(reachable(plan.address), gateway.port);
+    let mut node = Command::new(node_path);
+    for path in &data.paths {
+        node.arg("--mountpath").arg(path);
+    }
+    let first_core_port = if args.port == 0 { 0 } else { args.port.saturating_add(1) };
+    node.args(["--host", &plan.address.to_string()])
+        .args(["--port", &first_core_port.to_string()])
+        .args(["--cores", &plan.cores.to_string()])
+        .arg("--cluster-key-file")
+        .arg(data.control.join(credentials::CLUSTER_KEY_FILE))
+        .args(["--gateway", &reachable.to_string()]);
+    if let Some(host) = &plan.advertise {
+        node.args(["--advertise", host]);
+    }
+    children.spawn(Role::Node, node)?;
+    let node: NodeReady = children.wait_for_ready(Role::Node)?;
+    health::wait_until_healthy(reachable, children)?;
+    Ok((gateway, node))
+}
+
+/// The address by which this machine reaches a listener on `address`.
+fn reachable(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) if v4.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(v6) if v6.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        specific => specific,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{check_advertised, reachable, resolve};
+
+    #[test]
+    fn hosts_resolve_with_and_without_brackets() {
+        assert_eq!(resolve("127.0.0.1").unwrap().to_string(), "127.0.0.1");
+        assert_eq!(resolve("[::1]").unwrap().to_string(), "::1");
+        assert_eq!(reachable("0.0.0.0".parse().unwrap()).to_string(), "127.0.0.1");
+        assert_eq!(reachable("::".parse().unwrap()).to_string(), "::1");
+    }
+
+    #[test]
+    fn only_plain_hosts_are_advertised() {
+        for good in ["store.example.org", "10.0.0.7", "[fd00::7]", "node_1"] {
+            assert!(check_advertised(good).is_ok(), "{good}");
+        }
+        for bad in ["", "0.0.0.0", "http://store", "store:51080", "store/s3", "a b"] {
+            assert!(check_advertised(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Every limit of the command line, in one place.
+
+use std::time::Duration;
+
+/// Where the gateway listens unless told otherwise.
+pub const DEFAULT_PORT: u16 = 51080;
+/// Most executors, hence cores, of one node.
+pub const CORES_MAX: usize = 1024;
+/// Locked memory an executor's rings need, in bytes (glommio refuses to start below it).
+pub const MEMLOCK_BYTES_PER_EXECUTOR: u64 = 512 * 1024;
+/// How long a lock is tried: a killed store lets go of its files a little after its death.
+pub const LOCK_RETRY: Duration = Duration::from_secs(5);
+/// Pause between two tries of a lock.
+pub const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// How long a store whose processes all run may take until it reports health.
+pub const HEALTH_WAIT: Duration = Duration::from_secs(60);
+/// Pause between two looks at the store's health.
+pub const HEALTH_PAUSE: Duration = Duration::from_millis(20);
+/// Longest wait for one answer about the store's health.
+pub const HEALTH_REQUEST: Duration = Duration::from_secs(2);
+/// How long the gateway alone may finish its requests before the node is told to stop as well.
+pub const GATEWAY_DRAIN: Duration = Duration::from_secs(5);
+/// How long all processes together may take to finish before they are killed.
+pub const DRAIN: Duration = Duration::from_secs(15);
+/// Longest line a child may print before it is ready, in bytes.
+pub const READY_LINE_BYTES_MAX: usize = 256 * 1024;
+/// Longest wait for an answer to a command.
+pub const COMMAND_REQUEST: Duration = Duration::from_secs(30);
+/// Shortest and longest access key.
+pub const ACCESS_KEY_CHARS: std::ops::RangeInclusive<usize> = 3..=128;
+/// Shortest secret key.
+pub const SECRET_KEY_CHARS_MIN: usize = 8;
+/// Longest secret key.
+pub const SECRET_KEY_CHARS_MAX: usize = 128;

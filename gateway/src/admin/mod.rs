@@ -1,0 +1,167 @@
+//! The admin API under `/v1`, in JSON. It shares the S3 port: no bucket can have a name of two letters. hyper serves it,
+//! one request a connection, from the bytes already read.
+
+mod health;
+mod hyper_io;
+mod keys;
+
+use crate::{
+    auth::{self, Caller},
+    connection::Connection,
+    gateway::Gateway,
+    limits::{ADMIN_BODY_BYTES_MAX, ADMIN_TIME},
+    rt,
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Response, body::Incoming, service::service_fn};
+use proto::{
+    auth::sigv4::{from_hex, sha256},
+    error::{ErrorCode, S3Error},
+    http::head::{Method, RequestHead},
+    s3::query::Query,
+};
+use serde::Serialize;
+use std::{convert::Infallible, rc::Rc};
+
+/// Whether a path is the admin API's.
+pub fn is_admin_path(path: &str) -> bool {
+    path == "/v1" || path.starts_with("/v1/")
+}
+
+/// An answer in JSON.
+#[derive(Debug)]
+struct Reply {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    fn json(status: u16, value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => Self { status, body },
+            Err(_) => Self::empty(500),
+        }
+    }
+    fn empty(status: u16) -> Self {
+        Self {
+            status,
+            body: Vec::new(),
+        }
+    }
+    fn error(status: u16, code: &str, message: &str) -> Self {
+        Self::json(status, &serde_json::json!({ "code": code, "message": message }))
+    }
+}
+
+impl From<S3Error> for Reply {
+    fn from(error: S3Error) -> Self {
+        Self::error(error.status(), error.code.as_str(), &error.message)
+    }
+}
+
+/// Serves the request whose head was just read, and closes the connection.
+pub async fn serve(gateway: Rc<Gateway>, connection: Connection, head: RequestHead) {
+    let mut received = head.raw().to_vec();
+    received.extend_from_slice(&connection.buffer);
+    let io = match connection
+        .stream
+        .into_inner()
+        .and_then(|stream| hyper_io::HyperIo::new(stream, received))
+    {
+        Ok(io) => io,
+        Err(error) => return tracing::warn!(%error, "admin connection"),
+    };
+    let head = Rc::new(head);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let (gateway, head) = (Rc::clone(&gateway), Rc::clone(&head));
+        async move { Ok::<_, Infallible>(answer(&gateway, &head, request.into_body()).await) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .keep_alive(false)
+        .serve_connection(io, service);
+    match rt::timeout(ADMIN_TIME, served).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::debug!(%error, "admin connection"),
+        None => tracing::debug!("admin connection took too long"),
+    }
+}
+
+async fn answer(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming) -> Response<Full<Bytes>> {
+    let id = gateway.request_ids.next();
+    let reply = route(gateway, head, body).await.unwrap_or_else(Reply::from);
+    tracing::debug!(
+        request_id = id,
+        method = head.method_name(),
+        path = head.raw_path(),
+        status = reply.status,
+        "admin"
+    );
+    let mut response = Response::builder().status(reply.status).header("x-amz-request-id", id);
+    if !reply.body.is_empty() {
+        response = response.header("content-type", "application/json");
+    }
+    response.body(Full::new(reply.body.into())).unwrap_or_default()
+}
+
+async fn route(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming) -> Result<Reply, S3Error> {
+    let path = head.raw_path().strip_prefix("/v1").unwrap_or_default();
+    let not_allowed = || Reply::error(405, "MethodNotAllowed", ErrorCode::MethodNotAllowed.message());
+    Ok(match (path.trim_end_matches('/'), head.method()) {
+        ("/health", Method::Get | Method::Head) => health::serve(gateway),
+        ("/health", _) => not_allowed(),
+        ("/keys", Method::Get) => {
+            root_caller(gateway, head)?;
+            keys::list(gateway)
+        }
+        ("/keys", Method::Post) => {
+            root_caller(gateway, head)?;
+            let body = verified_body(gateway, head, body).await?;
+            keys::create(gateway, &body).await
+        }
+        (path, Method::Delete) if path.starts_with("/keys/") => {
+            root_caller(gateway, head)?;
+            keys::remove(gateway, path.strip_prefix("/keys/").unwrap_or_default()).await
+        }
+        (path, _) if path == "/keys" || path.starts_with("/keys/") => not_allowed(),
+        _ => Reply::error(404, "NotFound", "There is nothing at this path of the admin API."),
+    })
+}
+
+/// Only the root user administers. Any refusal is 403.
+fn root_caller(gateway: &Gateway, head: &RequestHead) -> Result<Caller, S3Error> {
+    let query = Query::parse(head.raw_query())?;
+    match auth::authenticate(gateway, head, &query) {
+        Ok(caller) if caller.user.is_root() => Ok(caller),
+        Ok(_) => Err(ErrorCode::AccessDenied.into()),
+        Err(error) if error.status() == 403 => Err(error),
+        Err(error) => Err(S3Error::with_message(ErrorCode::AccessDenied, error.message)),
+    }
+}
+
+/// The body, if it is the one that was signed.
+async fn verified_body(gateway: &Gateway, head: &RequestHead, body: Incoming) -> Result<Bytes, S3Error> {
+    let collected = Limited::new(body, ADMIN_BODY_BYTES_MAX).collect().await;
+    let bytes = collected
+        .map_err(|_| S3Error::new(ErrorCode::MaxMessageLengthExceeded))?
+        .to_bytes();
+    let declared = head.header_str("x-amz-content-sha256").unwrap_or("UNSIGNED-PAYLOAD");
+    if gateway.anonymous || declared == "UNSIGNED-PAYLOAD" || from_hex::<32>(declared) == Some(sha256(&bytes)) {
+        Ok(bytes)
+    } else {
+        Err(ErrorCode::XAmzContentSHA256Mismatch.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_admin_path;
+
+    #[test]
+    fn admin_paths_are_no_buckets() {
+        assert!(is_admin_path("/v1"));
+        assert!(is_admin_path("/v1/health"));
+        assert!(!is_admin_path("/v1x/key"));
+        assert!(!is_admin_path("/s3/v1"));
+    }
+}

@@ -1,0 +1,58 @@
+//! Who sends a request: finds the secret of the access key and verifies the signature over the bytes as received.
+
+use crate::{clock::unix_s, gateway::Gateway, records::UserRecord};
+use proto::{
+    auth::verify::{Credential, Verified},
+    error::{ErrorCode, S3Error},
+    http::head::RequestHead,
+    s3::query::Query,
+};
+use std::rc::Rc;
+
+/// The region of requests whose scope names none.
+pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// The authenticated sender of a request.
+#[derive(Debug)]
+pub struct Caller {
+    /// The user.
+    pub user: Rc<UserRecord>,
+    /// The access key id; empty when there was none (`--anonymous`).
+    pub access_key: String,
+    /// The region of the credential scope, as sent.
+    pub region: String,
+    /// The signature; `None` only with `--anonymous`.
+    pub verified: Option<Verified>,
+}
+
+/// Authenticates a request. With `--anonymous` nothing is verified and everyone is the root user.
+pub fn authenticate(gateway: &Gateway, head: &RequestHead, query: &Query) -> Result<Caller, S3Error> {
+    let credential = Credential::from_request(head, query);
+    if gateway.anonymous {
+        let (access_key, region) = match credential {
+            Ok(Credential::Signed(claim)) => (claim.access_key, claim.scope.region),
+            _ => (String::new(), DEFAULT_REGION.to_owned()),
+        };
+        return Ok(Caller {
+            user: gateway.catalog.root(),
+            access_key,
+            region,
+            verified: None,
+        });
+    }
+    let claim = match credential? {
+        Credential::Signed(claim) => claim,
+        Credential::Anonymous => return Err(ErrorCode::AccessDenied.into()),
+    };
+    let (secret, user) = gateway
+        .catalog
+        .credential(&claim.access_key)
+        .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", claim.access_key.clone()))?;
+    let verified = claim.verify(head, &secret, unix_s())?;
+    Ok(Caller {
+        user,
+        access_key: claim.access_key,
+        region: claim.scope.region,
+        verified: Some(verified),
+    })
+}

@@ -1,0 +1,85 @@
+//! Flags, and the two secret files they name.
+
+use crate::catalog::RootKey;
+use clap::{Parser, ValueEnum};
+use proto::auth::{sigv4::from_hex, ticket::TicketKey};
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    path::{Path, PathBuf},
+};
+
+/// How object requests reach their core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RouteMode {
+    /// What is known of the client decides.
+    Auto,
+    /// The client's connection is passed to the core.
+    Handoff,
+    /// 307 to the core, wherever S3 allows it.
+    Redirect,
+    /// Through the gateway.
+    Proxy,
+}
+
+/// The front door of a Corelane object store: authentication, buckets, listings, routing to cores.
+#[derive(Debug, Parser)]
+#[command(name = "corelane-gateway", version)]
+pub struct Flags {
+    /// Where to listen; port 0 picks a free one.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:51080")]
+    pub listen: String,
+    /// The directory of the metadata store.
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+    /// The file with the cluster key: 64 hex digits.
+    #[arg(long, value_name = "FILE")]
+    pub cluster_key_file: PathBuf,
+    /// The file with the root user's key: {"access_key": .., "secret_key": ..}.
+    #[arg(long, value_name = "FILE")]
+    pub credentials_file: PathBuf,
+    /// Verify nothing: everyone acts as the root user.
+    #[arg(long)]
+    pub anonymous: bool,
+    /// How object requests reach their core.
+    #[arg(long, value_enum, default_value_t = RouteMode::Auto)]
+    pub route: RouteMode,
+}
+
+impl Flags {
+    /// Where to listen, resolved.
+    pub fn listen_address(&self) -> Result<SocketAddr, String> {
+        let mut addresses = self
+            .listen
+            .to_socket_addrs()
+            .map_err(|error| format!("cannot listen on {}: {error}; give --listen HOST:PORT", self.listen))?;
+        addresses
+            .next()
+            .ok_or_else(|| format!("{} names no address; give --listen HOST:PORT", self.listen))
+    }
+    /// The cluster key.
+    pub fn cluster_key(&self) -> Result<TicketKey, String> {
+        let text = read(&self.cluster_key_file)?;
+        let bytes = from_hex::<32>(text.trim()).ok_or_else(|| {
+            let path = self.cluster_key_file.display();
+            format!("{path} does not hold 64 hex digits; restore it, or remove it to have a new one made")
+        })?;
+        Ok(TicketKey::from_bytes(bytes))
+    }
+    /// The root user's key.
+    pub fn root_key(&self) -> Result<RootKey, String> {
+        let text = read(&self.credentials_file)?;
+        let path = self.credentials_file.display();
+        let key: RootKey = serde_json::from_str(&text)
+            .map_err(|_| format!("{path} is not JSON with access_key and secret_key; correct or remove it"))?;
+        if key.access_key.is_empty() || key.secret_key.is_empty() {
+            return Err(format!(
+                "{path} holds an empty access_key or secret_key; correct or remove it"
+            ));
+        }
+        Ok(key)
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}

@@ -1,0 +1,199 @@
+//! One client connection: reads heads, hands each request on, keeps the connection where framing allows.
+
+use crate::{
+    admin,
+    answer::Answer,
+    dispatch,
+    gateway::Gateway,
+    limits::{HEAD_BUFFER_BYTES, HEAD_TIME, IDLE_TIME, LINGER_BYTES_MAX, LINGER_TIME},
+    rt::{self, Stream},
+};
+use proto::{
+    error::S3Error,
+    http::head::{HeadError, RequestHead},
+    limits::REQUEST_HEAD_BYTES_MAX,
+};
+use std::{net::IpAddr, rc::Rc, time::Instant};
+
+/// A client connection between and during requests.
+pub struct Connection {
+    /// The socket.
+    pub stream: Stream,
+    /// Received and not consumed yet: of the body being read, or of the next request.
+    pub buffer: Vec<u8>,
+    /// The client's address; for a connection a core passed on, the address that core saw.
+    pub client: IpAddr,
+    /// A core passed this connection on: it is never redirected.
+    pub relayed: bool,
+    /// Requests served.
+    pub served: u64,
+}
+
+/// What becomes of a connection after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It waits for another request.
+    KeepAlive,
+    /// It is closed.
+    Close,
+    /// It is closed once the client has had time to read the answer it may be still sending against.
+    Linger,
+    /// The admin API takes it over.
+    Admin,
+}
+
+enum NextHead {
+    Head(RequestHead),
+    Refused(HeadError),
+    Closed,
+}
+
+/// Serves a connection to its end.
+pub async fn serve(gateway: Rc<Gateway>, stream: Stream, client: IpAddr) {
+    let mut connection = Connection {
+        stream,
+        buffer: Vec::new(),
+        client,
+        relayed: false,
+        served: 0,
+    };
+    loop {
+        let head = match connection.next_head().await {
+            NextHead::Head(head) => head,
+            NextHead::Closed => return,
+            NextHead::Refused(error) => return connection.refuse(&gateway, error).await,
+        };
+        // Boxed: an idle connection's task stays small.
+        let next = Box::pin(dispatch::dispatch(&gateway, &mut connection, &head)).await;
+        connection.served += 1;
+        match next {
+            Next::KeepAlive if !gateway.draining.get() => {}
+            Next::KeepAlive | Next::Close => return,
+            Next::Linger => return connection.linger().await,
+            Next::Admin => return Box::pin(admin::serve(gateway, connection, head)).await,
+        }
+    }
+}
+
+impl Connection {
+    async fn next_head(&mut self) -> NextHead {
+        let mut started = (!self.buffer.is_empty()).then(Instant::now);
+        let mut worth_parsing = !self.buffer.is_empty();
+        loop {
+            if worth_parsing {
+                match RequestHead::parse(&self.buffer) {
+                    Ok(Some((head, length))) => {
+                        self.buffer.drain(..length.min(self.buffer.len()));
+                        return NextHead::Head(head);
+                    }
+                    Ok(None) if self.buffer.len() >= REQUEST_HEAD_BYTES_MAX => {
+                        return NextHead::Refused(HeadError::TooLarge);
+                    }
+                    Ok(None) => {}
+                    Err(error) => return NextHead::Refused(error),
+                }
+            }
+            let Some(received) = self.receive_head(started).await else {
+                return NextHead::Closed;
+            };
+            started.get_or_insert_with(Instant::now);
+            // A head cannot be complete without another line end, and there are not many lines in one: a client that
+            // sends byte by byte does not get a parse for each.
+            let new = self.buffer.len().saturating_sub(received);
+            worth_parsing = self.buffer.get(new..).is_some_and(|bytes| bytes.contains(&b'\n'))
+                || self.buffer.len() >= REQUEST_HEAD_BYTES_MAX;
+        }
+    }
+    /// Receives more of a head; `None`: the client is gone or too slow.
+    async fn receive_head(&mut self, started: Option<Instant>) -> Option<usize> {
+        if self.buffer.is_empty() && self.buffer.capacity() != HEAD_BUFFER_BYTES {
+            self.buffer = Vec::with_capacity(HEAD_BUFFER_BYTES);
+        }
+        if self.buffer.spare_capacity_mut().is_empty() {
+            self.buffer.reserve_exact(self.buffer.len().max(HEAD_BUFFER_BYTES));
+        }
+        let buffer = std::mem::take(&mut self.buffer);
+        let reader = &mut self.stream.reader;
+        let (result, buffer) = match started {
+            Some(started) => {
+                let left = HEAD_TIME.saturating_sub(started.elapsed());
+                reader.read(buffer, Some(left)).await
+            }
+            None => {
+                reader
+                    .read_idle(buffer, if self.served == 0 { HEAD_TIME } else { IDLE_TIME })
+                    .await
+            }
+        };
+        self.buffer = buffer;
+        result.ok().filter(|&count| count > 0)
+    }
+    /// Answers a head that cannot be served.
+    async fn refuse(mut self, gateway: &Gateway, error: HeadError) {
+        let error = S3Error::from(error);
+        let id = gateway.request_ids.next();
+        tracing::debug!(request_id = id, client = %self.client, %error, "head refused");
+        let answer = Answer::error(&error, "", &id);
+        let bytes = answer.encode(&id, &gateway.date.now(), false, false);
+        if self.stream.writer.write_all(bytes, LINGER_TIME).await.0.is_ok() {
+            self.linger().await;
+        }
+    }
+    /// Ends this side and throws away what the client still sends, for a while: closing a socket with unread bytes
+    /// resets it, and a reset can overtake the answer.
+    async fn linger(mut self) {
+        self.stream.writer.shutdown();
+        let deadline = Instant::now() + LINGER_TIME;
+        let mut discarded = 0u64;
+        let mut scratch = Vec::with_capacity(HEAD_BUFFER_BYTES);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || discarded > LINGER_BYTES_MAX {
+                return;
+            }
+            scratch.clear();
+            let (result, buffer) = self.stream.reader.read(scratch, Some(left)).await;
+            scratch = buffer;
+            match result {
+                Ok(count) if count > 0 => {
+                    discarded = discarded.saturating_add(u64::try_from(count).unwrap_or(u64::MAX))
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Whether the client will send another request on the connection. HTTP/1.0 clients count on a close unless they are told
+/// otherwise in a header nothing else needs, so they get one.
+pub fn keeps_alive(head: &RequestHead) -> bool {
+    let request_line = head.raw().split(|&byte| byte == b'\r').next().unwrap_or_default();
+    head.keep_alive() && !request_line.ends_with(b"HTTP/1.0")
+}
+
+/// Counts a connection for as long as it lives.
+pub struct Counted(Rc<Gateway>);
+
+impl Counted {
+    /// One more.
+    pub fn new(gateway: &Rc<Gateway>) -> Self {
+        gateway.connections.set(gateway.connections.get() + 1);
+        Self(Rc::clone(gateway))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get().saturating_sub(1));
+    }
+}
+
+/// Serves a connection as a task of its own.
+pub fn spawn(gateway: &Rc<Gateway>, stream: Stream, client: IpAddr) {
+    let counted = Counted::new(gateway);
+    let gateway = Rc::clone(gateway);
+    rt::spawn(async move {
+        serve(gateway, stream, client).await;
+        drop(counted);
+    });
+}

@@ -1,0 +1,167 @@
+//! From a request head to an answer: the gateway's own operations here, object data on to its core.
+
+use crate::{
+    admin,
+    answer::{self, Answer},
+    auth,
+    body::Body,
+    connection::{Connection, Next, keeps_alive},
+    gateway::Gateway,
+    limits::BODY_PROGRESS_TIME,
+    proxy, registration, relay_ticket,
+    request::Request,
+    s3,
+};
+use proto::{
+    auth::ticket,
+    cluster::message::REGISTER_PATH,
+    error::{ErrorCode, S3Error},
+    http::head::{Method, RequestHead},
+    s3::{name::Target, operation::Operation, query::Query},
+};
+use std::rc::Rc;
+
+/// What serving a request came to.
+pub enum Served {
+    /// The gateway answers.
+    Answer(Answer),
+    /// A core has answered; what becomes of the connection.
+    Relayed(Next),
+}
+
+impl From<Answer> for Served {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
+    }
+}
+
+/// Serves one request.
+pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: &RequestHead) -> Next {
+    if admin::is_admin_path(head.raw_path()) {
+        return Next::Admin;
+    }
+    if connection.served == 0 {
+        relay_ticket::take(gateway, connection, head);
+    }
+    let id = gateway.request_ids.next();
+    let mut body = Body::new(head);
+    let served = serve(gateway, connection, head, &mut body, &id).await;
+    let answer = match served {
+        Ok(Served::Relayed(next)) => return next,
+        Ok(Served::Answer(answer)) => answer,
+        Err(error) => {
+            // The path names bucket and key; the query may hold a signature or a ticket and is left out.
+            tracing::debug!(
+                request_id = id,
+                method = head.method_name(),
+                code = error.code.as_str(),
+                "refused"
+            );
+            let target = Target::parse(head.raw_path());
+            let resource = target
+                .as_ref()
+                .map_or_else(|_| head.raw_path().to_owned(), answer::resource);
+            Answer::error(&error, &resource, &id)
+        }
+    };
+    respond(gateway, connection, head, &mut body, &answer, &id).await
+}
+
+async fn respond(
+    gateway: &Gateway,
+    connection: &mut Connection,
+    head: &RequestHead,
+    body: &mut Body,
+    answer: &Answer,
+    id: &str,
+) -> Next {
+    let framing_allows = body.is_complete() || body.is_worth_draining();
+    let keep_alive = framing_allows && keeps_alive(head) && !gateway.draining.get();
+    tracing::debug!(
+        request_id = id,
+        method = head.method_name(),
+        status = answer.status(),
+        "answered"
+    );
+    let bytes = answer.encode(id, &gateway.date.now(), head.method() == Method::Head, keep_alive);
+    if connection
+        .stream
+        .writer
+        .write_all(bytes, BODY_PROGRESS_TIME)
+        .await
+        .0
+        .is_err()
+    {
+        return Next::Close;
+    }
+    match keep_alive {
+        true if body.is_complete() || body.discard(connection).await => Next::KeepAlive,
+        true => Next::Close,
+        false if body.is_complete() && connection.buffer.is_empty() => Next::Close,
+        false => Next::Linger,
+    }
+}
+
+async fn serve(
+    gateway: &Rc<Gateway>,
+    connection: &mut Connection,
+    head: &RequestHead,
+    body: &mut Body,
+    id: &str,
+) -> Result<Served, S3Error> {
+    if head.raw_path() == REGISTER_PATH {
+        return registration::serve(gateway, connection, head, body)
+            .await
+            .map(Served::Answer);
+    }
+    match head.method() {
+        Method::Other => return Err(ErrorCode::MethodNotAllowed.into()),
+        // No bucket has a CORS configuration: every preflight is refused.
+        Method::Options => return Err(ErrorCode::AccessDenied.into()),
+        _ => {}
+    }
+    if let Some(sealed) = ticket::find(head.raw_query()) {
+        return proxy::with_ticket(gateway, connection, head, body, sealed)
+            .await
+            .map(Served::Relayed);
+    }
+    let query = Query::parse(head.raw_query())?;
+    let caller = auth::authenticate(gateway, head, &query)?;
+    let target = Target::parse(head.raw_path())?;
+    let operation = Operation::parse(head, &target, &query)?;
+    let request = Request {
+        id,
+        gateway,
+        head,
+        query,
+        target,
+        operation,
+        caller,
+    };
+    tracing::debug!(
+        request_id = id,
+        operation = operation.name(),
+        resource = answer::resource(&request.target),
+        user = request.caller.user.name,
+        "request"
+    );
+    operate(&request, connection, body).await
+}
+
+async fn operate(request: &Request<'_>, connection: &mut Connection, body: &mut Body) -> Result<Served, S3Error> {
+    Ok(match request.operation {
+        Operation::ListBuckets => s3::list_buckets::serve(request).into(),
+        Operation::CreateBucket => s3::create_bucket::serve(request, connection, body).await?.into(),
+        Operation::HeadBucket => s3::head_bucket::serve(request)?.into(),
+        Operation::DeleteBucket => s3::delete_bucket::serve(request).await?.into(),
+        Operation::BucketLocation => s3::bucket_location::serve(request)?.into(),
+        Operation::BucketRead(subresource) => s3::subresource::serve_bucket(request, subresource)?.into(),
+        Operation::ObjectRead(subresource) => s3::subresource::serve_object(request, subresource).await?.into(),
+        Operation::ListObjects => s3::list_objects::serve_v1(request).await?.into(),
+        Operation::ListObjectsV2 => s3::list_objects::serve_v2(request).await?.into(),
+        Operation::DeleteObjects => s3::delete_objects::serve(request, connection, body).await?.into(),
+        Operation::PutObject | Operation::GetObject | Operation::HeadObject | Operation::DeleteObject => {
+            s3::object::serve(request, connection, body).await?
+        }
+    })
+}

@@ -1,0 +1,97 @@
+//! Every limit of the gateway, in one place; the protocol's own are in `proto::limits`.
+
+use proto::limits::{REQUEST_HEAD_BYTES_MAX, XML_BODY_BYTES_MAX};
+use std::time::Duration;
+
+/// Most client connections at a time; lowered at start when RLIMIT_NOFILE cannot hold them.
+pub const CONNECTION_COUNT_MAX: usize = 20_000;
+/// File descriptors kept aside for the store, the log and the listener.
+pub const DESCRIPTOR_RESERVE: u64 = 128;
+/// Connections waiting to be accepted.
+pub const LISTEN_BACKLOG: i32 = 4096;
+/// Entries of the io_uring submission queue.
+pub const RING_ENTRIES: u32 = 4096;
+
+/// First size of a connection's head buffer; it grows up to REQUEST_HEAD_BYTES_MAX.
+pub const HEAD_BUFFER_BYTES: usize = 4 * 1024;
+/// Largest relay buffer, used while few bodies are relayed.
+pub const RELAY_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Smallest relay buffer, used when very many are.
+pub const RELAY_BUFFER_BYTES_MIN: usize = 8 * 1024;
+/// While relays hold less than this, every buffer has the largest size; above it they shrink.
+pub const RELAY_MEMORY_BYTES_TARGET: usize = 128 * 1024 * 1024;
+/// All relay buffers together; beyond it requests are answered `SlowDown`.
+pub const RELAY_MEMORY_BYTES_MAX: usize = 384 * 1024 * 1024;
+/// First buffer for a core's response: head and a small object in one receive.
+pub const RESPONSE_BUFFER_BYTES: usize = 16 * 1024;
+/// Relay buffers kept for reuse.
+pub const RELAY_BUFFERS_SPARE_MAX: usize = 64;
+
+/// All request bodies the gateway itself reads, together (DeleteObjects, CreateBucket).
+pub const BODY_MEMORY_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Largest CreateBucketConfiguration.
+pub const BUCKET_CONFIGURATION_BYTES_MAX: usize = 64 * 1024;
+/// Largest NodeInfo: SHARD_COUNT_MAX shards and as many cores.
+pub const REGISTRATION_BYTES_MAX: usize = 256 * 1024;
+/// Largest JSON body of the admin API.
+pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Largest answer of a core to an internal message: a page of LIST_KEYS_MAX keys.
+pub const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// An unread request body up to this size is read and thrown away, so that its connection can be kept.
+pub const BODY_DRAIN_BYTES_MAX: u64 = 256 * 1024;
+/// What is read and thrown away of a connection that closes after its answer, so that the answer arrives.
+pub const LINGER_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Kept-alive connections a core.
+pub const CORE_IDLE_CONNECTIONS_MAX: usize = 256;
+/// Longest idle time of a kept-alive connection to a core; below the core's own 75 s.
+pub const CORE_IDLE_TIME: Duration = Duration::from_secs(30);
+/// Time for a connection to a core.
+pub const CORE_CONNECT_TIME: Duration = Duration::from_secs(5);
+/// Time for a core to begin its answer once it has the whole request.
+pub const CORE_ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// Time for a whole request head.
+pub const HEAD_TIME: Duration = Duration::from_secs(30);
+/// Time between two requests of a connection.
+pub const IDLE_TIME: Duration = Duration::from_secs(75);
+/// Time without a byte of progress in a body, either way.
+pub const BODY_PROGRESS_TIME: Duration = Duration::from_secs(60);
+/// Time for what a closing connection still sends.
+pub const LINGER_TIME: Duration = Duration::from_secs(2);
+/// Time for a whole admin request.
+pub const ADMIN_TIME: Duration = Duration::from_secs(30);
+/// How often deadlines are checked: what a time-out can be late by.
+pub const WATCHDOG_INTERVAL: Duration = Duration::from_millis(500);
+/// Time for requests in flight after SIGTERM.
+pub const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// How long a busy port or a locked store is retried at start.
+pub const BUSY_RETRY_TIME: Duration = Duration::from_secs(5);
+
+/// A node is live this long after its last registration.
+pub const NODE_LIVE_TIME: Duration = Duration::from_secs(5);
+/// Most nodes known at a time.
+pub const NODE_COUNT_MAX: usize = 1024;
+/// Most buckets of one user (S3's default quota was 100, its maximum 1,000).
+pub const USER_BUCKET_COUNT_MAX: usize = 1000;
+/// Most access keys.
+pub const ACCESS_KEY_COUNT_MAX: usize = 100_000;
+/// Longest user and tenant name, in bytes.
+pub const USER_NAME_BYTES_MAX: usize = 64;
+/// How often a transaction is tried again after another one came first.
+pub const TRANSACTION_ATTEMPTS_MAX: usize = 8;
+/// Most transactions in one durable commit of the store.
+pub const COMMIT_BATCH_MAX: usize = 64;
+/// The store's cache, in bytes: everything is held in memory by the catalog anyway.
+pub const STORE_CACHE_BYTES: usize = 4 * 1024 * 1024;
+/// Clients remembered as unable to follow redirects.
+pub const NON_FOLLOWER_COUNT_MAX: usize = 10_000;
+/// How long such a client is remembered.
+pub const NON_FOLLOWER_TIME: Duration = Duration::from_secs(600);
+/// Entries asked of a core above its even share of a page.
+pub const LIST_PAGE_SLACK: usize = 16;
+
+const _: () = assert!(HEAD_BUFFER_BYTES <= REQUEST_HEAD_BYTES_MAX);
+const _: () = assert!(RELAY_BUFFER_BYTES_MIN <= RELAY_BUFFER_BYTES_MAX);
+const _: () = assert!(RELAY_MEMORY_BYTES_TARGET < RELAY_MEMORY_BYTES_MAX);
+const _: () = assert!(XML_BODY_BYTES_MAX < BODY_MEMORY_BYTES_MAX);

@@ -1,0 +1,4 @@
+//! Listings over all cores.
+
+pub mod fanout;
+pub mod token;

@@ -1,0 +1,116 @@
+//! corelane-gateway: the front door of a Corelane object store. Authenticates S3 requests, keeps the buckets, merges
+//! listings, and sends requests for object data to the core that owns the key.
+
+mod admin;
+mod answer;
+mod auth;
+mod body;
+mod catalog;
+mod clock;
+mod cluster;
+mod config;
+mod connection;
+mod core_client;
+mod core_pool;
+mod core_response;
+mod dispatch;
+mod exchange;
+mod gateway;
+mod limits;
+mod list;
+mod memory;
+mod non_followers;
+mod proxy;
+mod records;
+mod redirect;
+mod redirect_table;
+mod registration;
+mod relay;
+mod relay_ticket;
+mod request;
+mod request_id;
+mod route;
+mod rt;
+mod s3;
+mod server;
+mod store;
+#[cfg(test)]
+mod testing;
+mod ticketing;
+
+use catalog::Catalog;
+use clap::Parser;
+use config::{Flags, RouteMode};
+use gateway::Gateway;
+use std::{io::Write, process::ExitCode, rc::Rc};
+use store::redb::RedbStore;
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let filter = EnvFilter::try_from_env("CORELANE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    let outcome = rt::run(run(flags)).unwrap_or_else(|error| Err(no_ring(&error)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(flags: Flags) -> Result<(), String> {
+    if flags.route == RouteMode::Handoff {
+        return Err("--route handoff is not available yet; use auto, redirect or proxy".to_owned());
+    }
+    let address = flags.listen_address()?;
+    let ticket_key = flags.cluster_key()?;
+    let root_key = flags.root_key()?;
+    let termination = rt::Termination::new().map_err(|error| format!("cannot handle signals: {error}"))?;
+    std::fs::create_dir_all(&flags.state).map_err(|error| {
+        format!(
+            "cannot create {}: {error}; give a writable --state directory",
+            flags.state.display()
+        )
+    })?;
+    let store = RedbStore::open(&flags.state).map_err(|error| error.to_string())?;
+    let catalog = Catalog::open(Box::new(store), root_key)
+        .await
+        .map_err(|error| error.to_string())?;
+    let gateway = Rc::new(Gateway::new(Rc::new(catalog), ticket_key, flags.route, flags.anonymous));
+    s3::delete_bucket::recover(&gateway);
+    let listener = server::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}; stop what uses the port, or choose another"))?;
+    let port = listener.port().map_err(|error| error.to_string())?;
+    announce(port).map_err(|error| format!("cannot write to stdout: {error}"))?;
+    tracing::info!(%address, port, "listening");
+    server::serve(gateway, listener, termination).await;
+    Ok(())
+}
+
+/// The one line on stdout: whoever started the gateway waits for it.
+fn announce(port: u16) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "READY {{\"port\":{port}}}")?;
+    stdout.flush()
+}
+
+fn no_ring(error: &std::io::Error) -> String {
+    let advice = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+        Some(rustix::io::Errno::NOMEM) => "raise the memlock limit (ulimit -l)",
+        Some(rustix::io::Errno::PERM) => {
+            "allow it (sysctl kernel.io_uring_disabled=0, or the container's seccomp profile)"
+        }
+        _ => "it needs Linux 5.11 or newer with io_uring",
+    };
+    format!("io_uring cannot be used: {error}; {advice}")
+}

@@ -1,0 +1,69 @@
+//! An authenticated, routed S3 request, as the operations see it.
+
+use crate::{
+    auth::Caller,
+    gateway::Gateway,
+    records::{BucketRecord, BucketState},
+};
+use proto::{
+    error::{ErrorCode, S3Error},
+    http::head::RequestHead,
+    s3::{
+        name::{BucketName, ObjectKey, Target},
+        operation::Operation,
+        query::Query,
+    },
+};
+use std::rc::Rc;
+
+/// See the module.
+pub struct Request<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The gateway.
+    pub gateway: &'a Rc<Gateway>,
+    /// The head as received.
+    pub head: &'a RequestHead,
+    /// Its query.
+    pub query: Query,
+    /// What its path names.
+    pub target: Target,
+    /// What it asks for.
+    pub operation: Operation,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+impl Request<'_> {
+    /// The bucket's name.
+    pub fn bucket_name(&self) -> Result<&BucketName, S3Error> {
+        self.target.bucket().ok_or_else(|| ErrorCode::InvalidURI.into())
+    }
+    /// The object's key.
+    pub fn key(&self) -> Result<&ObjectKey, S3Error> {
+        self.target.key().ok_or_else(|| ErrorCode::InvalidURI.into())
+    }
+    /// The bucket, if it exists, is in use, and the caller may use it.
+    pub fn bucket(&self) -> Result<Rc<BucketRecord>, S3Error> {
+        let name = self.bucket_name()?.as_str();
+        let found = self.gateway.catalog.bucket(name);
+        let bucket = found
+            .filter(|bucket| bucket.state == BucketState::Active)
+            .ok_or_else(|| no_such_bucket(name))?;
+        self.authorise(&bucket)?;
+        Ok(bucket)
+    }
+    /// Only its owner may use a bucket; with `--anonymous`, everyone.
+    pub fn authorise(&self, bucket: &BucketRecord) -> Result<(), S3Error> {
+        if self.gateway.anonymous || bucket.owner == self.caller.user.name {
+            Ok(())
+        } else {
+            Err(ErrorCode::AccessDenied.into())
+        }
+    }
+}
+
+/// 404 with the bucket's name.
+pub fn no_such_bucket(name: &str) -> S3Error {
+    S3Error::new(ErrorCode::NoSuchBucket).field("BucketName", name)
+}

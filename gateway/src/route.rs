@@ -1,0 +1,93 @@
+//! Decides, for each request for object data, how it reaches its core.
+
+use crate::{cluster::Core, config::RouteMode, connection::Connection, redirect_table, request::Request};
+use proto::{
+    error::{ErrorCode, S3Error},
+    http::head::{BodyFraming, Method},
+};
+
+/// Opts in or out for one request.
+const QUERY_PARAMETER: &str = "corelane-route";
+/// The same, as a header.
+const HEADER: &str = "x-corelane-route";
+
+/// How a request reaches its core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The client goes there itself.
+    Redirect,
+    /// Through this gateway.
+    Proxy,
+}
+
+/// Decides for one request.
+pub fn decide(request: &Request<'_>, connection: &Connection, core: &Core) -> Result<Way, S3Error> {
+    let mode = wished(request)?.unwrap_or(request.gateway.route);
+    let redirects = can_redirect(request, connection, core)
+        && match mode {
+            RouteMode::Redirect => true,
+            RouteMode::Auto => redirect_table::redirects(request.head, || is_non_follower(request, connection)),
+            RouteMode::Proxy | RouteMode::Handoff => false,
+        };
+    Ok(if redirects { Way::Redirect } else { Way::Proxy })
+}
+
+/// What the request itself asks for.
+fn wished(request: &Request<'_>) -> Result<Option<RouteMode>, S3Error> {
+    let header = request.head.header_str(HEADER);
+    match request.query.value(QUERY_PARAMETER).or(header) {
+        None => Ok(None),
+        Some("redirect") => Ok(Some(RouteMode::Redirect)),
+        Some("proxy") => Ok(Some(RouteMode::Proxy)),
+        Some(other) => Err(S3Error::with_message(
+            ErrorCode::InvalidArgument,
+            "corelane-route must be redirect or proxy.",
+        )
+        .field("ArgumentName", QUERY_PARAMETER)
+        .field("ArgumentValue", other)),
+    }
+}
+
+/// What no wish overrides: where the client is already, nodes clients cannot reach, and s3cmd's HEAD.
+fn can_redirect(request: &Request<'_>, connection: &Connection, core: &Core) -> bool {
+    let head = request.head;
+    let is_s3cmd_head = head.method() == Method::Head && redirect_table::is_s3cmd(head);
+    let has_body = !matches!(head.framing(), BodyFraming::None | BodyFraming::Length(0));
+    let has_odd_body = has_body && head.method() != Method::Put;
+    !connection.relayed && core.advertise.is_some() && !is_s3cmd_head && !has_odd_body
+}
+
+/// Whether the client has come back to the gateway after a redirect, now or lately.
+fn is_non_follower(request: &Request<'_>, connection: &Connection) -> bool {
+    let user_agent = request.head.header_str("user-agent").unwrap_or_default();
+    let access_key = request.caller.access_key.as_str();
+    let clients = &request.gateway.non_followers;
+    if request.head.header_str("amz-sdk-request").is_some_and(is_repeated) {
+        clients.remember(user_agent, access_key, connection.client);
+        return true;
+    }
+    clients.contains(user_agent, access_key, connection.client)
+}
+
+/// Reads `amz-sdk-request: attempt=2; max=5`.
+fn is_repeated(value: &str) -> bool {
+    value
+        .split(';')
+        .filter_map(|part| part.trim().strip_prefix("attempt="))
+        .any(|number| number.parse::<u32>().is_ok_and(|attempt| attempt > 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_repeated;
+
+    #[test]
+    fn attempts() {
+        assert!(!is_repeated("attempt=1"));
+        assert!(!is_repeated("attempt=1; max=5"));
+        assert!(is_repeated("attempt=2; max=5"));
+        assert!(is_repeated("ttl=20260101T000000Z; attempt=3; max=3"));
+        assert!(!is_repeated("max=5"));
+        assert!(!is_repeated("attempt=two"));
+    }
+}

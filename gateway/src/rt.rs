@@ -1,0 +1,331 @@
+//! The runtime: the one place that names monoio. Everything else sees tasks, timers, and sockets that take owned
+//! buffers. Deadlines are kept by a watchdog that shuts the socket down, because cancelling a receive on the ring
+//! can lose the bytes it already took.
+
+use crate::limits::{LISTEN_BACKLOG, RING_ENTRIES, WATCHDOG_INTERVAL};
+use monoio::{
+    buf::{IoBufMut, Slice},
+    io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable},
+    net::{TcpListener, TcpStream, UnixStream},
+};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, RecvFlags, Shutdown, SocketType},
+};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    io,
+    net::SocketAddr,
+    os::fd::{AsRawFd, BorrowedFd, RawFd},
+    rc::{Rc, Weak},
+    time::{Duration, Instant},
+};
+
+/// Runs a future, and all tasks it spawns, on this thread's io_uring until the future ends.
+pub fn run<F: Future>(future: F) -> io::Result<F::Output> {
+    let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new()
+        .with_entries(RING_ENTRIES)
+        .enable_timer()
+        .build()?;
+    Ok(runtime.block_on(future))
+}
+
+/// Starts a task on this thread.
+pub fn spawn(future: impl Future<Output = ()> + 'static) {
+    drop(monoio::spawn(future));
+}
+
+/// Waits.
+pub async fn sleep(time: Duration) {
+    monoio::time::sleep(time).await;
+}
+
+/// The future's output, or `None` after `limit`. Only for futures that may be dropped at any point.
+pub async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    monoio::time::timeout(limit, future).await.ok()
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub struct Termination {
+    signalled: UnixStream,
+}
+
+impl Termination {
+    /// Takes the two signals over; from here on they only wake [`Termination::wait`].
+    pub fn new() -> io::Result<Self> {
+        let (read, write) = std::os::unix::net::UnixStream::pair()?;
+        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+            signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
+        }
+        Ok(Self {
+            signalled: UnixStream::from_std(read)?,
+        })
+    }
+    /// Returns with the first signal.
+    pub async fn wait(&mut self) {
+        let (result, _) = self.signalled.read(vec![0; 1]).await;
+        if result.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A listening socket.
+pub struct Listener {
+    inner: TcpListener,
+}
+
+impl Listener {
+    /// Binds and listens. The socket blocks: on the ring a non-blocking one would answer EAGAIN.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let family = if address.is_ipv4() {
+            AddressFamily::INET
+        } else {
+            AddressFamily::INET6
+        };
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, rustix::net::SocketFlags::CLOEXEC, None)?;
+        rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
+        rustix::net::bind(&socket, &address)?;
+        rustix::net::listen(&socket, LISTEN_BACKLOG)?;
+        Ok(Self {
+            inner: TcpListener::from_std(socket.into())?,
+        })
+    }
+    /// The port it listens on.
+    pub fn port(&self) -> io::Result<u16> {
+        Ok(self.inner.local_addr()?.port())
+    }
+    /// The next connection.
+    pub async fn accept(&self, watchdog: &Watchdog) -> io::Result<(Stream, SocketAddr)> {
+        let (stream, peer) = self.inner.accept().await?;
+        Ok((Stream::new(stream, watchdog)?, peer))
+    }
+}
+
+/// Checks the deadlines of all sockets.
+#[derive(Clone, Default)]
+pub struct Watchdog {
+    sockets: Rc<RefCell<Vec<Weak<Deadlines>>>>,
+}
+
+impl Watchdog {
+    /// Checks for ever.
+    pub async fn watch(self) {
+        loop {
+            sleep(WATCHDOG_INTERVAL).await;
+            let now = Instant::now();
+            self.sockets.borrow_mut().retain(|socket| match socket.upgrade() {
+                Some(deadlines) => {
+                    deadlines.enforce(now);
+                    true
+                }
+                None => false,
+            });
+        }
+    }
+    /// Ends every socket's current wait for a request, as if its time were up.
+    pub fn expire_idle(&self) {
+        for deadlines in self.sockets.borrow().iter().filter_map(Weak::upgrade) {
+            if deadlines.idle.get() {
+                deadlines.expire(Shutdown::Read);
+            }
+        }
+    }
+}
+
+/// The deadlines of one socket. Dropped before the socket's descriptor is: both halves name it first.
+struct Deadlines {
+    descriptor: RawFd,
+    read: Cell<Option<Instant>>,
+    write: Cell<Option<Instant>>,
+    idle: Cell<bool>,
+    expired: Cell<bool>,
+}
+
+impl Deadlines {
+    fn enforce(&self, now: Instant) {
+        if self.write.get().is_some_and(|deadline| deadline <= now) {
+            self.expire(Shutdown::Both);
+        } else if self.read.get().is_some_and(|deadline| deadline <= now) {
+            self.expire(Shutdown::Read);
+        }
+    }
+    /// A shut-down socket completes the pending operation: a receive with 0 bytes, a send with EPIPE.
+    fn expire(&self, how: Shutdown) {
+        self.expired.set(true);
+        self.read.set(None);
+        self.write.set(None);
+        let _ = rustix::net::shutdown(self.descriptor(), how);
+    }
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        // SAFETY: the halves that hold this value also hold the socket, and drop this value first.
+        unsafe { BorrowedFd::borrow_raw(self.descriptor) }
+    }
+    fn timed_out(&self) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, "the peer made no progress in time")
+    }
+}
+
+/// A connected socket.
+pub struct Stream {
+    /// Receives.
+    pub reader: Reader,
+    /// Sends.
+    pub writer: Writer,
+}
+
+impl Stream {
+    fn new(stream: TcpStream, watchdog: &Watchdog) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        let deadlines = Rc::new(Deadlines {
+            descriptor: stream.as_raw_fd(),
+            read: Cell::new(None),
+            write: Cell::new(None),
+            idle: Cell::new(false),
+            expired: Cell::new(false),
+        });
+        watchdog.sockets.borrow_mut().push(Rc::downgrade(&deadlines));
+        let (read, write) = stream.into_split();
+        Ok(Self {
+            reader: Reader {
+                deadlines: Rc::clone(&deadlines),
+                half: read,
+            },
+            writer: Writer { deadlines, half: write },
+        })
+    }
+    /// Connects; `TimedOut` after `limit`.
+    pub async fn connect(address: SocketAddr, limit: Duration, watchdog: &Watchdog) -> io::Result<Self> {
+        // A connect may be dropped: there are no bytes to lose yet.
+        match timeout(limit, TcpStream::connect_addr(address)).await {
+            Some(stream) => Self::new(stream?, watchdog),
+            None => Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time")),
+        }
+    }
+    /// The runtime's own stream, for the bridge to hyper. No operation may be pending.
+    pub fn into_inner(self) -> io::Result<TcpStream> {
+        let Self { reader, writer } = self;
+        let Writer { half, deadlines } = writer;
+        drop(deadlines);
+        let Reader { half: read, deadlines } = reader;
+        drop(deadlines);
+        read.reunite(half)
+            .map_err(|_| io::Error::other("the halves belong to different sockets"))
+    }
+}
+
+/// The receiving half of a socket.
+pub struct Reader {
+    deadlines: Rc<Deadlines>,
+    half: OwnedReadHalf<TcpStream>,
+}
+
+impl Reader {
+    /// Receives at the end of `buffer`, into its spare capacity (reserve some first). 0: the peer has ended its stream.
+    /// `limit`: `None` leaves the deadline to [`Reader::set_deadline`].
+    pub async fn read(&mut self, buffer: Vec<u8>, limit: Option<Duration>) -> (io::Result<usize>, Vec<u8>) {
+        if limit.is_some() {
+            self.set_deadline(limit);
+        }
+        let (begin, end) = (buffer.len(), buffer.capacity());
+        let (result, slice) = self.half.read(buffer.slice_mut(begin..end)).await;
+        if limit.is_some() {
+            self.set_deadline(None);
+        }
+        (self.check(result), slice.into_inner())
+    }
+    /// The same, marked as the wait between two requests, which [`Watchdog::expire_idle`] ends.
+    pub async fn read_idle(&mut self, buffer: Vec<u8>, limit: Duration) -> (io::Result<usize>, Vec<u8>) {
+        self.deadlines.idle.set(true);
+        let outcome = self.read(buffer, Some(limit)).await;
+        self.deadlines.idle.set(false);
+        outcome
+    }
+    /// Waits until something can be received, or the peer has ended its stream. May be dropped: it takes no bytes.
+    pub async fn readable(&mut self, limit: Duration) -> io::Result<()> {
+        self.set_deadline(Some(limit));
+        // SAFETY: both halves live on this thread, and the shared reference is used to submit one poll operation only.
+        let stream = unsafe { &*self.half.0.get() };
+        let result = stream.readable(true).await;
+        self.set_deadline(None);
+        result
+    }
+    /// Receives what is there without waiting; `None`: nothing is.
+    pub fn try_read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<usize>> {
+        if buffer.len() == buffer.capacity() {
+            return Ok(Some(0));
+        }
+        let spare = rustix::buffer::spare_capacity(buffer);
+        match rustix::net::recv(self.deadlines.descriptor(), spare, RecvFlags::DONTWAIT) {
+            Ok((_, count)) => self.check(Ok(count)).map(Some),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+    /// Whether the peer has closed, or has sent something nobody asked for: an idle connection in this state is of no use.
+    pub fn is_stale(&self) -> bool {
+        let mut byte = [0u8; 1];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        !matches!(
+            rustix::net::recv(self.deadlines.descriptor(), &mut byte, flags),
+            Err(Errno::AGAIN)
+        )
+    }
+    /// When waiting for bytes ends; `None`: never.
+    pub fn set_deadline(&self, limit: Option<Duration>) {
+        self.deadlines.read.set(limit.map(|limit| Instant::now() + limit));
+    }
+    /// A handle that sets this half's deadline from elsewhere.
+    pub fn deadline(&self) -> ReadDeadline {
+        ReadDeadline(Rc::clone(&self.deadlines))
+    }
+    fn check(&self, result: io::Result<usize>) -> io::Result<usize> {
+        match result {
+            Ok(0) if self.deadlines.expired.get() => Err(self.deadlines.timed_out()),
+            other => other,
+        }
+    }
+}
+
+/// Sets the deadline of a [`Reader`] that is borrowed by a pending receive.
+pub struct ReadDeadline(Rc<Deadlines>);
+
+impl ReadDeadline {
+    /// See [`Reader::set_deadline`].
+    pub fn set(&self, limit: Duration) {
+        self.0.read.set(Some(Instant::now() + limit));
+    }
+}
+
+/// The sending half of a socket.
+pub struct Writer {
+    deadlines: Rc<Deadlines>,
+    half: OwnedWriteHalf<TcpStream>,
+}
+
+impl Writer {
+    /// Sends all of `buffer`; `limit` is the time without progress. The buffer comes back for reuse.
+    pub async fn write_all(&mut self, buffer: Vec<u8>, limit: Duration) -> (io::Result<()>, Vec<u8>) {
+        let mut buffer = buffer;
+        let (mut sent, end) = (0, buffer.len());
+        while sent < end {
+            self.deadlines.write.set(Some(Instant::now() + limit));
+            let (result, slice) = self.half.write(Slice::new(buffer, sent, end)).await;
+            self.deadlines.write.set(None);
+            buffer = slice.into_inner();
+            match result {
+                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffer),
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) if self.deadlines.expired.get() => return (Err(self.deadlines.timed_out()), buffer),
+                Err(error) => return (Err(error), buffer),
+            }
+        }
+        (Ok(()), buffer)
+    }
+    /// Ends this side of the stream; the peer may still send.
+    pub fn shutdown(&self) {
+        let _ = rustix::net::shutdown(self.deadlines.descriptor(), Shutdown::Write);
+    }
+}

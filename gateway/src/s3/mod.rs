@@ -1,0 +1,11 @@
+//! S3's operations, one a file.
+
+pub mod bucket_location;
+pub mod create_bucket;
+pub mod delete_bucket;
+pub mod delete_objects;
+pub mod head_bucket;
+pub mod list_buckets;
+pub mod list_objects;
+pub mod object;
+pub mod subresource;

@@ -1,0 +1,96 @@
+//! Reads of sub-resources that buckets and objects do not have: each answers as S3 does for one that was never set.
+
+use crate::{
+    answer::Answer,
+    core_client,
+    records::BucketRecord,
+    request::Request,
+    ticketing::{self, ObjectGrant},
+};
+use proto::{
+    error::{ErrorCode, S3Error},
+    http::{head::RequestHead, percent},
+    s3::{
+        bucket::BucketId,
+        operation::{BucketSubresource, ObjectSubresource, Operation},
+        query::Query,
+        xml_write,
+    },
+};
+
+/// Serves `GET /bucket?<sub-resource>`.
+pub fn serve_bucket(request: &Request<'_>, subresource: BucketSubresource) -> Result<Answer, S3Error> {
+    let bucket = request.bucket()?;
+    let document = match subresource {
+        BucketSubresource::Acl => xml_write::acl_owner_full_control(&bucket.owner()),
+        BucketSubresource::Accelerate => xml_write::empty("AccelerateConfiguration"),
+        BucketSubresource::Logging => xml_write::empty("BucketLoggingStatus"),
+        BucketSubresource::Notification => xml_write::empty("NotificationConfiguration"),
+        BucketSubresource::RequestPayment => xml_write::request_payment(),
+        BucketSubresource::Versioning => xml_write::versioning_unversioned(),
+        absent => return Err(S3Error::new(absence(absent)).field("BucketName", bucket.name.as_str())),
+    };
+    Ok(Answer::xml(document))
+}
+
+/// The code of a sub-resource that was never set.
+fn absence(subresource: BucketSubresource) -> ErrorCode {
+    match subresource {
+        BucketSubresource::Cors => ErrorCode::NoSuchCORSConfiguration,
+        BucketSubresource::Encryption => ErrorCode::ServerSideEncryptionConfigurationNotFoundError,
+        BucketSubresource::Lifecycle => ErrorCode::NoSuchLifecycleConfiguration,
+        BucketSubresource::ObjectLock => ErrorCode::ObjectLockConfigurationNotFoundError,
+        BucketSubresource::OwnershipControls => ErrorCode::OwnershipControlsNotFoundError,
+        BucketSubresource::Policy | BucketSubresource::PolicyStatus => ErrorCode::NoSuchBucketPolicy,
+        BucketSubresource::PublicAccessBlock => ErrorCode::NoSuchPublicAccessBlockConfiguration,
+        BucketSubresource::Replication => ErrorCode::ReplicationConfigurationNotFoundError,
+        BucketSubresource::Tagging => ErrorCode::NoSuchTagSet,
+        BucketSubresource::Website => ErrorCode::NoSuchWebsiteConfiguration,
+        BucketSubresource::Acl
+        | BucketSubresource::Accelerate
+        | BucketSubresource::Logging
+        | BucketSubresource::Notification
+        | BucketSubresource::RequestPayment
+        | BucketSubresource::Versioning => ErrorCode::NotImplemented,
+    }
+}
+
+/// Serves `GET /bucket/key?<sub-resource>` of an object that exists.
+pub async fn serve_object(request: &Request<'_>, subresource: ObjectSubresource) -> Result<Answer, S3Error> {
+    let bucket = request.bucket()?;
+    require_object(request, &bucket).await?;
+    Ok(Answer::xml(match subresource {
+        ObjectSubresource::Acl => xml_write::acl_owner_full_control(&bucket.owner()),
+        ObjectSubresource::Tagging => xml_write::tagging_empty(),
+    }))
+}
+
+/// Asks the object's core with a HEAD of the gateway's own.
+async fn require_object(request: &Request<'_>, bucket: &BucketRecord) -> Result<(), S3Error> {
+    let gateway = request.gateway;
+    let key = request.key()?.as_str();
+    let placement = gateway.cluster.owner(BucketId(bucket.id), key)?;
+    let path = format!("/{}/{}", bucket.name, percent::encode(key.as_bytes(), true));
+    let text = format!("HEAD {path} HTTP/1.1\r\nHost: {}\r\n\r\n", placement.core.address);
+    let parsed = RequestHead::parse(text.as_bytes()).ok().flatten();
+    let (head, _) = parsed.ok_or(ErrorCode::InternalError)?;
+    let grant = ObjectGrant {
+        operation: Operation::HeadObject,
+        bucket: bucket.grant(),
+        key,
+        payload: None,
+        verified: None,
+        head: &head,
+        query: &Query::default(),
+    };
+    let ticket = ticketing::for_object(&gateway.ticket_key, &placement, request.caller.user.principal(), grant);
+    match core_client::head(gateway, &placement.core, &path, &ticket).await? {
+        200 => Ok(()),
+        404 => Err(S3Error::new(ErrorCode::NoSuchKey).field("Key", key)),
+        503 => Err(ErrorCode::ServiceUnavailable.into()),
+        status => {
+            tracing::warn!(status, "HEAD of an object");
+            Err(ErrorCode::InternalError.into())
+        }
+    }
+}

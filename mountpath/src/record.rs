@@ -1,0 +1,277 @@
+//! Log records: what one PUT, DELETE or fence leaves in the segment log (docs/format.md, "Record").
+
+use proto::{
+    digest::checksum::{Checksum, ChecksumAlgorithm},
+    limits::BLOCK_BYTES,
+    s3::{bucket::BucketId, object::ObjectHeaders},
+    wire::{Decoder, Encoder, WireError},
+};
+
+const KIND_INLINE: u8 = 1;
+const KIND_BLOB: u8 = 2;
+const KIND_TOMBSTONE: u8 = 3;
+const KIND_FENCE: u8 = 4;
+
+/// Everything about an object but its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectMeta {
+    /// Modification time, milliseconds since the epoch.
+    pub modified_unix_ms: u64,
+    /// Payload bytes.
+    pub size: u64,
+    /// xxh3-128 of the payload.
+    pub xxh3_128: u128,
+    /// ETag without quotes.
+    pub etag: String,
+    /// The client's verified checksum.
+    pub checksum: Option<Checksum>,
+    /// What S3 keeps with the object.
+    pub headers: ObjectHeaders,
+    /// xxh3-64 of each block of BLOCK_BYTES.
+    pub block_checksums: Vec<u64>,
+}
+
+/// Where a payload lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// In the record's own batch, this many bytes after the batch's start.
+    Inline {
+        /// Bytes from the start of the batch.
+        batch_offset: u32,
+    },
+    /// In a blob file.
+    Blob {
+        /// The blob's number.
+        blob: u64,
+    },
+}
+
+/// What a record does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// The key holds this object from now on.
+    Put(Box<ObjectMeta>, Placement),
+    /// The key holds nothing from now on.
+    Delete,
+    /// The bucket takes no writes (or takes them again); the key is empty.
+    Fence(bool),
+}
+
+/// A record of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Rises with every record of the shard; of two records of a key the higher wins.
+    pub sequence: u64,
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key's bytes.
+    pub key: Vec<u8>,
+    /// What happened.
+    pub action: Action,
+}
+
+impl Record {
+    /// Appends the record with its length, padded to 8 bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut fields = Encoder::new();
+        let kind = match &self.action {
+            Action::Put(_, Placement::Inline { .. }) => KIND_INLINE,
+            Action::Put(_, Placement::Blob { .. }) => KIND_BLOB,
+            Action::Delete => KIND_TOMBSTONE,
+            Action::Fence(_) => KIND_FENCE,
+        };
+        fields.u8(kind).u64(self.sequence).u64(self.bucket.0).bytes(&self.key);
+        match &self.action {
+            Action::Put(meta, placement) => {
+                meta.encode(&mut fields);
+                match placement {
+                    Placement::Inline { batch_offset } => fields.u32(*batch_offset),
+                    Placement::Blob { blob } => fields.u64(*blob),
+                };
+            }
+            Action::Delete => {}
+            Action::Fence(fenced) => {
+                fields.bool(*fenced);
+            }
+        }
+        let fields = fields.finish();
+        let length = u32::try_from(fields.len()).unwrap_or(u32::MAX);
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&fields);
+        out.resize(out.len().next_multiple_of(8), 0);
+    }
+
+    /// Decodes the record at the start of `bytes`; also returns how many bytes it takes with its padding.
+    pub fn decode(bytes: &[u8]) -> Result<(Self, usize), WireError> {
+        let mut outer = Decoder::new(bytes);
+        let length = usize::try_from(outer.u32()?).map_err(|_| WireError::Invalid)?;
+        let mut fields = Decoder::new(outer.fixed(length)?);
+        let kind = fields.u8()?;
+        let sequence = fields.u64()?;
+        let bucket = BucketId(fields.u64()?);
+        let key = fields.bytes()?.to_vec();
+        let action = match kind {
+            KIND_INLINE => {
+                let meta = Box::new(ObjectMeta::decode(&mut fields)?);
+                Action::Put(
+                    meta,
+                    Placement::Inline {
+                        batch_offset: fields.u32()?,
+                    },
+                )
+            }
+            KIND_BLOB => {
+                let meta = Box::new(ObjectMeta::decode(&mut fields)?);
+                Action::Put(meta, Placement::Blob { blob: fields.u64()? })
+            }
+            KIND_TOMBSTONE => Action::Delete,
+            KIND_FENCE => Action::Fence(fields.bool()?),
+            _ => return Err(WireError::Invalid),
+        };
+        fields.finish()?;
+        Ok((
+            Self {
+                sequence,
+                bucket,
+                key,
+                action,
+            },
+            (4 + length).next_multiple_of(8),
+        ))
+    }
+}
+
+impl ObjectMeta {
+    /// An upper bound of the bytes the metadata takes in a record.
+    pub fn encoded_bytes_max(&self) -> usize {
+        // Fixed fields and length prefixes, rounded up generously: a batch is padded to 4 KiB anyway.
+        const FIXED_BYTES: usize = 256;
+        const PREFIX_BYTES: usize = 8;
+        let headers = &self.headers;
+        let single = [
+            &headers.content_type,
+            &headers.content_encoding,
+            &headers.cache_control,
+            &headers.content_disposition,
+            &headers.content_language,
+            &headers.expires,
+            &headers.storage_class,
+            &headers.website_redirect,
+        ];
+        let single: usize = single
+            .into_iter()
+            .flatten()
+            .map(|value| PREFIX_BYTES + value.len())
+            .sum();
+        let user: usize = headers
+            .user_metadata
+            .iter()
+            .map(|(n, v)| 2 * PREFIX_BYTES + n.len() + v.len())
+            .sum();
+        let checksum = self
+            .checksum
+            .as_ref()
+            .map_or(0, |checksum| PREFIX_BYTES + checksum.value.len());
+        FIXED_BYTES + self.etag.len() + single + user + checksum + 8 * self.block_checksums.len()
+    }
+
+    fn encode(&self, fields: &mut Encoder) {
+        fields
+            .u64(self.modified_unix_ms)
+            .u64(self.size)
+            .u128(self.xxh3_128)
+            .string(&self.etag);
+        fields.option(self.checksum.as_ref(), |fields, checksum| {
+            fields.u8(checksum.algorithm.code()).bytes(&checksum.value);
+        });
+        self.headers.encode(fields);
+        for checksum in &self.block_checksums {
+            fields.u64(*checksum);
+        }
+    }
+
+    fn decode(fields: &mut Decoder<'_>) -> Result<Self, WireError> {
+        let modified_unix_ms = fields.u64()?;
+        let size = fields.u64()?;
+        let xxh3_128 = fields.u128()?;
+        let etag = fields.string()?;
+        let checksum = fields.option(|fields| {
+            let algorithm = ChecksumAlgorithm::from_code(fields.u8()?).ok_or(WireError::Invalid)?;
+            Ok(Checksum {
+                algorithm,
+                value: fields.bytes()?.to_vec(),
+            })
+        })?;
+        let headers = ObjectHeaders::decode(fields)?;
+        let mut block_checksums = Vec::new();
+        for _ in 0..block_count(size) {
+            block_checksums.push(fields.u64()?);
+        }
+        Ok(Self {
+            modified_unix_ms,
+            size,
+            xxh3_128,
+            etag,
+            checksum,
+            headers,
+            block_checksums,
+        })
+    }
+}
+
+/// How many blocks a payload of `size` bytes has.
+pub fn block_count(size: u64) -> u64 {
+    size.div_ceil(BLOCK_BYTES as u64)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{Action, ObjectMeta, Placement, Record};
+    use proto::s3::{bucket::BucketId, object::ObjectHeaders};
+
+    fn sample(action: Action) -> Record {
+        Record {
+            sequence: 9,
+            bucket: BucketId(3),
+            key: b"a//b".to_vec(),
+            action,
+        }
+    }
+
+    fn meta() -> ObjectMeta {
+        ObjectMeta {
+            modified_unix_ms: 1_795_000_000_000,
+            size: 300_000,
+            xxh3_128: 1 << 90,
+            etag: "d41d8cd98f00b204e9800998ecf8427e".into(),
+            checksum: None,
+            headers: ObjectHeaders {
+                content_type: Some("text/plain".into()),
+                ..ObjectHeaders::default()
+            },
+            block_checksums: vec![1, 2, 3],
+        }
+    }
+
+    #[test]
+    fn every_kind_survives_and_every_truncation_fails() {
+        for action in [
+            Action::Put(Box::new(meta()), Placement::Inline { batch_offset: 4096 }),
+            Action::Put(Box::new(meta()), Placement::Blob { blob: 77 }),
+            Action::Delete,
+            Action::Fence(true),
+        ] {
+            let record = sample(action);
+            let mut bytes = Vec::new();
+            record.encode(&mut bytes);
+            assert_eq!(bytes.len() % 8, 0);
+            let (back, taken) = Record::decode(&bytes).unwrap();
+            assert_eq!((back, taken), (record, bytes.len()));
+            let length = usize::try_from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).unwrap();
+            for cut in 0..length + 4 {
+                assert!(Record::decode(&bytes[..cut]).is_err());
+            }
+        }
+    }
+}

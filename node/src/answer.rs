@@ -1,0 +1,75 @@
+//! Answers without a payload from disk: errors, and small bodies.
+
+use crate::core::Core;
+use mountpath::error::StoreError;
+use proto::{
+    error::{ErrorCode, S3Error},
+    http::{head::Method, response::ResponseWriter},
+    s3::xml_write,
+};
+
+/// What an answer needs to know of its request.
+#[derive(Debug)]
+pub struct Exchange {
+    /// `x-amz-request-id`.
+    pub request_id: String,
+    /// The method: HEAD has no body.
+    pub method: Method,
+    /// The path as sent, for `<Resource>`.
+    pub resource: String,
+    /// Whether the connection stays open after the answer.
+    pub keep_alive: bool,
+}
+
+impl Exchange {
+    /// Writes a head without a body: 200 with Content-Length 0, 204, 304.
+    pub fn empty(&self, core: &Core, status: u16, headers: impl FnOnce(&mut ResponseWriter<'_>)) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        let mut response = ResponseWriter::new(&mut out, status, &self.request_id, &core.http_date());
+        headers(&mut response);
+        let length = (status != 204 && status != 304).then_some(0);
+        response.finish(length, self.keep_alive);
+        out
+    }
+
+    /// Writes a head and a body.
+    pub fn body(&self, core: &Core, status: u16, content_type: &str, body: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256 + body.len());
+        let mut response = ResponseWriter::new(&mut out, status, &self.request_id, &core.http_date());
+        response.header("Content-Type", content_type);
+        response.finish(Some(body.len() as u64), self.keep_alive);
+        if self.method != Method::Head {
+            out.extend_from_slice(body);
+        }
+        out
+    }
+
+    /// Writes an S3 error.
+    pub fn error(&self, core: &Core, error: &S3Error) -> Vec<u8> {
+        let body = xml_write::error(error, &self.resource, &self.request_id);
+        self.body(core, error.status(), "application/xml", &body)
+    }
+}
+
+/// The error a client sees for one of the engine's; what only the operator can mend is logged.
+pub fn store_error(error: &StoreError, bucket: &str, key: &str) -> S3Error {
+    match error {
+        StoreError::Fenced => S3Error::new(ErrorCode::NoSuchBucket).field("BucketName", bucket),
+        StoreError::NoSpace => {
+            tracing::error!(bucket, key, "the mountpath is full");
+            S3Error::with_message(
+                ErrorCode::SlowDown,
+                "The storage is full. Try again when space was made.",
+            )
+        }
+        StoreError::ReadOnly => S3Error::new(ErrorCode::ServiceUnavailable),
+        StoreError::Damaged(reason) => {
+            tracing::error!(bucket, key, reason, "a damaged object was asked for");
+            S3Error::new(ErrorCode::InternalError)
+        }
+        StoreError::Io(reason) => {
+            tracing::error!(bucket, key, reason, "an I/O error");
+            S3Error::new(ErrorCode::InternalError)
+        }
+    }
+}

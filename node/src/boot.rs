@@ -1,0 +1,332 @@
+//! Start-up in order: mountpaths, ports, cores with their shards, membership. Every failure is one line that says what to
+//! do.
+
+use crate::{
+    config::{Config, Durability},
+    core::{Core, CoreParts},
+    limits::{BIND_WAIT, CORE_MEMORY_BYTES_MIN},
+    membership::{Membership, RegisterError},
+    rt::{self, Listener},
+};
+use mountpath::{
+    layout::{FormatOptions, Mountpath, ShardPaths, random_uuid},
+    shard_store::ShardStore,
+};
+use proto::{
+    auth::{sigv4, ticket::TicketKey},
+    cluster::map::{CoreAddress, NodeInfo},
+};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::AtomicBool,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum BootError {
+    #[error(transparent)]
+    Mountpath(#[from] mountpath::error::MountpathError),
+    #[error("{0} and {1} belong to different nodes; start each node with its own directories")]
+    MixedNodes(String, String),
+    #[error("port {0} on {1} is in use; stop what holds it or give another --port")]
+    PortInUse(u16, IpAddr),
+    #[error("cannot listen on {1} port {0}: {2}; give another --host or --port")]
+    Bind(u16, IpAddr, io::Error),
+    #[error("--cores {wanted} is out of range: this process may run on {available} (1 to {available} are possible)")]
+    Cores { wanted: usize, available: usize },
+    #[error("the cluster key file {0} cannot be read: {1}")]
+    ClusterKey(String, String),
+    #[error(
+        "core {0} does not start: {1}; it needs io_uring (kernel 5.8 or later, not disabled by kernel.io_uring_disabled) and a memlock limit of 512 KiB a core (ulimit -l)"
+    )]
+    Core(usize, String),
+    #[error("shard {0} cannot be opened: {1}")]
+    Shard(String, String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("no random numbers: {0}")]
+    Random(io::Error),
+}
+
+/// A running node.
+pub struct Node {
+    /// What it told its gateways.
+    pub info: NodeInfo,
+    threads: Vec<JoinHandle<Option<()>>>,
+}
+
+/// What a core gets before it starts.
+struct CorePlan {
+    listener: TcpListener,
+    port: u16,
+    cpu: usize,
+    shards: Vec<(ShardPaths, [u8; 16])>,
+}
+
+/// Starts everything; returns when all cores serve and every gateway knows the node.
+pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootError> {
+    let cpus = cpus(config)?;
+    let key = read_cluster_key(config)?;
+    let mountpaths = open_mountpaths(config, cpus.len())?;
+    let node = mountpaths.first().map(Mountpath::node).unwrap_or_default();
+    let plans = plan(config, &cpus, &mountpaths)?;
+    let cores = plans
+        .iter()
+        .map(|plan| CoreAddress {
+            port: plan.port,
+            shards: plan.shards.iter().map(|(_, uuid)| *uuid).collect(),
+        })
+        .collect();
+    let address = if config.host.is_unspecified() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    } else {
+        config.host
+    };
+    let info = NodeInfo {
+        node,
+        address: address.to_string(),
+        advertise: config.advertise.clone(),
+        cores,
+    };
+    let seed = u64::from_le_bytes(
+        random_uuid().map_err(BootError::Random)?[..8]
+            .try_into()
+            .unwrap_or_default(),
+    );
+    let memory = (config.memory / cpus.len()).max(CORE_MEMORY_BYTES_MIN);
+    let (reports, ready) = channel();
+    let mut threads = Vec::new();
+    for (index, plan) in plans.into_iter().enumerate() {
+        let settings = CoreSettings {
+            index: u16::try_from(index).unwrap_or(u16::MAX),
+            node,
+            key,
+            gateways: config.gateways.clone(),
+            memory,
+            sync: config.durability == Durability::Sync,
+            stopping: Arc::clone(stopping),
+            seed: seed.rotate_left(u32::try_from(index).unwrap_or(0)),
+        };
+        let reports = reports.clone();
+        let body = move || run_core(plan.listener, plan.shards, settings, reports);
+        let thread = rt::spawn_core(plan.cpu, &format!("core-{index}"), body)
+            .map_err(|error| BootError::Core(index, error.to_string()))?;
+        threads.push(thread);
+    }
+    drop(reports);
+    await_cores(&ready, threads.len())?;
+    join_cluster(key, &info, config, stopping)?;
+    // The directories stay locked until the process ends.
+    std::mem::forget(mountpaths);
+    Ok(Node { info, threads })
+}
+
+impl Node {
+    /// Waits until all cores have stopped; whether none of them failed.
+    pub fn wait(self) -> bool {
+        self.threads
+            .into_iter()
+            .all(|thread| matches!(thread.join(), Ok(Some(()))))
+    }
+
+    /// Whether a core has ended on its own.
+    pub fn has_lost_a_core(&self) -> bool {
+        self.threads.iter().any(JoinHandle::is_finished)
+    }
+}
+
+fn cpus(config: &Config) -> Result<Vec<usize>, BootError> {
+    let allowed = rustix::thread::sched_getaffinity(None).map_err(|error| BootError::Core(0, error.to_string()))?;
+    let cpus: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU)
+        .filter(|cpu| allowed.is_set(*cpu))
+        .collect();
+    let wanted = config.cores.unwrap_or(cpus.len());
+    if wanted == 0 || wanted > cpus.len() {
+        return Err(BootError::Cores {
+            wanted,
+            available: cpus.len(),
+        });
+    }
+    Ok(cpus.into_iter().take(wanted).collect())
+}
+
+fn read_cluster_key(config: &Config) -> Result<[u8; 32], BootError> {
+    let path = &config.cluster_key_file;
+    let failed = |reason: String| BootError::ClusterKey(path.display().to_string(), reason);
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    sigv4::from_hex(text.trim()).ok_or_else(|| failed("it must hold 64 hex digits".to_owned()))
+}
+
+fn open_mountpaths(config: &Config, core_count: usize) -> Result<Vec<Mountpath>, BootError> {
+    let mut node = None;
+    for root in &config.mountpaths {
+        node = node.or(Mountpath::peek_node(root)?);
+    }
+    let fresh = random_uuid().map_err(BootError::Random)?;
+    let format = FormatOptions {
+        node: node.unwrap_or(fresh),
+        shard_count: core_count,
+    };
+    let mut mountpaths: Vec<Mountpath> = Vec::new();
+    for root in &config.mountpaths {
+        let mountpath = Mountpath::open(root, || format.clone())?;
+        if let Some(first) = mountpaths.first().filter(|first| first.node() != mountpath.node()) {
+            return Err(BootError::MixedNodes(
+                first.root().display().to_string(),
+                root.display().to_string(),
+            ));
+        }
+        mountpaths.push(mountpath);
+    }
+    Ok(mountpaths)
+}
+
+/// Shards go to cores by number, modulo; ports follow each other.
+fn plan(config: &Config, cpus: &[usize], mountpaths: &[Mountpath]) -> Result<Vec<CorePlan>, BootError> {
+    let mut plans = Vec::new();
+    for (index, cpu) in cpus.iter().enumerate() {
+        let port = match config.port {
+            0 => 0,
+            first => u16::try_from(index)
+                .ok()
+                .and_then(|index| first.checked_add(index))
+                .ok_or_else(|| {
+                    BootError::Bind(
+                        first,
+                        config.host,
+                        io::Error::other("there are not enough ports after it"),
+                    )
+                })?,
+        };
+        let listener = bind(config.host, port)?;
+        let port = listener
+            .local_addr()
+            .map_err(|error| BootError::Bind(port, config.host, error))?
+            .port();
+        plans.push(CorePlan {
+            listener,
+            port,
+            cpu: *cpu,
+            shards: Vec::new(),
+        });
+    }
+    for mountpath in mountpaths {
+        for (index, uuid) in mountpath.shards().iter().enumerate() {
+            let core = index % plans.len();
+            if let Some(plan) = plans.get_mut(core) {
+                plan.shards.push((mountpath.shard_paths(index), *uuid));
+            }
+        }
+    }
+    Ok(plans)
+}
+
+fn bind(host: IpAddr, port: u16) -> Result<TcpListener, BootError> {
+    let deadline = Instant::now() + BIND_WAIT;
+    loop {
+        // std sets SO_REUSEADDR; SO_REUSEPORT is left out on purpose, so that a second node is refused.
+        match TcpListener::bind(SocketAddr::new(host, port)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                if Instant::now() >= deadline {
+                    return Err(BootError::PortInUse(port, host));
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => return Err(BootError::Bind(port, host, error)),
+        }
+    }
+}
+
+struct CoreSettings {
+    index: u16,
+    node: [u8; 16],
+    key: [u8; 32],
+    gateways: Vec<SocketAddr>,
+    memory: usize,
+    sync: bool,
+    stopping: Arc<AtomicBool>,
+    seed: u64,
+}
+
+async fn run_core(
+    listener: TcpListener,
+    shards: Vec<(ShardPaths, [u8; 16])>,
+    settings: CoreSettings,
+    reports: Sender<Result<(), (String, String)>>,
+) {
+    let mut stores = Vec::new();
+    for (paths, uuid) in shards {
+        let name = paths.log().display().to_string();
+        match ShardStore::open(paths, uuid, settings.sync).await {
+            Ok((store, report)) => {
+                tracing::info!(
+                    shard = name,
+                    objects = report.objects,
+                    batches = report.batches,
+                    torn_bytes = report.torn_bytes,
+                    orphan_blobs = report.orphan_blobs,
+                    "a shard is open"
+                );
+                for damage in &report.damage {
+                    tracing::error!(shard = name, damage, "stored data is damaged");
+                }
+                stores.push(Rc::new(store));
+            }
+            Err(error) => {
+                let _ = reports.send(Err((name, error.to_string())));
+                return;
+            }
+        }
+    }
+    let core = Core::new(CoreParts {
+        node: settings.node,
+        index: settings.index,
+        shards: stores,
+        ticket_key: TicketKey::from_bytes(settings.key),
+        gateways: settings.gateways,
+        memory: settings.memory,
+        stopping: settings.stopping,
+        request_seed: settings.seed,
+    });
+    let _ = reports.send(Ok(()));
+    drop(reports);
+    core.run(Listener::from_std(listener)).await;
+}
+
+fn await_cores(ready: &Receiver<Result<(), (String, String)>>, count: usize) -> Result<(), BootError> {
+    for index in 0..count {
+        match ready.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err((shard, reason))) => return Err(BootError::Shard(shard, reason)),
+            Err(_) => return Err(BootError::Core(index, "its thread ended".to_owned())),
+        }
+    }
+    Ok(())
+}
+
+/// Registers once, then keeps registering in the background.
+fn join_cluster(key: [u8; 32], info: &NodeInfo, config: &Config, stopping: &Arc<AtomicBool>) -> Result<(), BootError> {
+    let membership = Membership::new(TicketKey::from_bytes(key), info.clone(), config.gateways.clone());
+    match membership.register() {
+        Ok(()) => {}
+        Err(RegisterError::Refused(reason)) => return Err(BootError::Refused(reason)),
+        // The gateway may start later than the node; the background thread goes on trying.
+        Err(RegisterError::Unreachable(gateway, error)) => tracing::warn!(%gateway, %error, "not registered yet"),
+    }
+    let stopping = Arc::clone(stopping);
+    std::thread::Builder::new()
+        .name("membership".to_owned())
+        .spawn(move || membership.run(&stopping))
+        .map_err(|error| BootError::Refused(format!("the membership thread does not start: {error}")))?;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Flags.
+
+use crate::limits::NODE_MEMORY_BYTES_DEFAULT;
+use clap::{Parser, ValueEnum};
+use std::{net::IpAddr, path::PathBuf};
+
+/// Corelane's data plane: one pinned io_uring executor, one port and one share of the disks per core. Usually started by
+/// `corelane serve`.
+#[derive(Debug, Parser)]
+#[command(name = "corelane-node", version)]
+pub struct Config {
+    /// A directory on a disk; repeat it for several disks. Empty ones are formatted.
+    #[arg(long = "mountpath", required = true, value_name = "DIR")]
+    pub mountpaths: Vec<PathBuf>,
+    /// Address the cores listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// Port of the first core; the others follow. 0 picks free ports.
+    #[arg(long, default_value_t = 51081)]
+    pub port: u16,
+    /// How many cores serve; all this process may run on by default.
+    #[arg(long, value_name = "N")]
+    pub cores: Option<usize>,
+    /// File with the cluster key, 64 hex digits.
+    #[arg(long, value_name = "FILE")]
+    pub cluster_key_file: PathBuf,
+    /// A gateway to register with; repeat it for several.
+    #[arg(long = "gateway", required = true, value_name = "HOST:PORT")]
+    pub gateways: Vec<std::net::SocketAddr>,
+    /// Host name or address clients are redirected to; without it they never are.
+    #[arg(long, value_name = "HOST")]
+    pub advertise: Option<String>,
+    /// Memory for buffers and cache, in bytes, shared by all cores.
+    #[arg(long, default_value_t = NODE_MEMORY_BYTES_DEFAULT, value_name = "BYTES")]
+    pub memory: usize,
+    /// When an upload is answered: `sync` after it is on the disk, `none` after it was written.
+    #[arg(long, value_enum, default_value_t = Durability::Sync)]
+    pub durability: Durability,
+}
+
+/// When a change is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Durability {
+    /// After it survives power loss.
+    Sync,
+    /// After it was handed to the operating system.
+    None,
+}

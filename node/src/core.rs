@@ -1,0 +1,206 @@
+//! One core: what its connections share. Single-threaded; nothing here is locked or atomic but the stop flag.
+
+use crate::{
+    cache::BlockCache,
+    connection,
+    deadline::Deadlines,
+    limits::{CONNECTIONS_PER_CORE_MAX, DRAIN_TIMEOUT, HEAD_TIMEOUT, SWEEP_INTERVAL},
+    rt::{self, Listener},
+    send::Window,
+};
+use mountpath::{
+    buffer::{BufferPool, Reservation},
+    shard_store::ShardStore,
+};
+use proto::{auth::ticket::TicketKey, http::date};
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    rc::{Rc, Weak},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// A core's state.
+pub struct Core {
+    /// The node's identity.
+    pub node: [u8; 16],
+    /// This core's number within the node.
+    pub index: u16,
+    /// The shards it owns.
+    pub shards: Vec<Rc<ShardStore>>,
+    /// Opens tickets, seals relay tickets.
+    pub ticket_key: TicketKey,
+    /// Where requests without a ticket go.
+    pub gateways: Vec<SocketAddr>,
+    /// Verified blocks.
+    pub cache: BlockCache,
+    /// Buffers in flight.
+    pub pool: BufferPool,
+    /// Connections' deadlines.
+    pub deadlines: Deadlines,
+    /// Connections passed through to a gateway right now.
+    pub relays: Cell<usize>,
+    stalled: RefCell<Vec<Weak<RefCell<Window>>>>,
+    connections: Cell<usize>,
+    stopping: Arc<AtomicBool>,
+    request_seed: u64,
+    request_count: Cell<u64>,
+    date: RefCell<(u64, Rc<str>)>,
+}
+
+/// What a core is made of.
+pub struct CoreParts {
+    /// See [`Core`].
+    pub node: [u8; 16],
+    /// See [`Core`].
+    pub index: u16,
+    /// See [`Core`].
+    pub shards: Vec<Rc<ShardStore>>,
+    /// See [`Core`].
+    pub ticket_key: TicketKey,
+    /// See [`Core`].
+    pub gateways: Vec<SocketAddr>,
+    /// Bytes of memory, half for buffers, half for the cache.
+    pub memory: usize,
+    /// Set when the node stops.
+    pub stopping: Arc<AtomicBool>,
+    /// Makes request ids of different cores and starts differ.
+    pub request_seed: u64,
+}
+
+impl Core {
+    /// A core ready to serve.
+    pub fn new(parts: CoreParts) -> Rc<Self> {
+        Rc::new(Self {
+            node: parts.node,
+            index: parts.index,
+            shards: parts.shards,
+            ticket_key: parts.ticket_key,
+            gateways: parts.gateways,
+            cache: BlockCache::new(parts.memory / 2),
+            pool: BufferPool::new(parts.memory / 2),
+            deadlines: Deadlines::default(),
+            relays: Cell::new(0),
+            stalled: RefCell::default(),
+            connections: Cell::new(0),
+            stopping: parts.stopping,
+            request_seed: parts.request_seed,
+            request_count: Cell::new(0),
+            date: RefCell::new((0, Rc::from(""))),
+        })
+    }
+
+    /// Accepts connections until the node stops, then lets requests in flight finish.
+    pub async fn run(self: Rc<Self>, listener: Listener) {
+        let acceptor = Rc::clone(&self);
+        rt::spawn(async move { acceptor.accept(listener).await });
+        let mut stop_by = None;
+        loop {
+            rt::sleep(SWEEP_INTERVAL).await;
+            let stopping = self.is_stopping();
+            self.deadlines.sweep(stopping);
+            if self.connections.get() == 0 {
+                self.pool.trim();
+            }
+            if stopping {
+                let stop_by = *stop_by.get_or_insert_with(|| Instant::now() + DRAIN_TIMEOUT);
+                if self.connections.get() == 0 || Instant::now() >= stop_by {
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn accept(self: Rc<Self>, listener: Listener) {
+        loop {
+            match listener.accept().await {
+                Ok(_) if self.is_stopping() => return,
+                Ok(_) if self.connections.get() >= CONNECTIONS_PER_CORE_MAX => {}
+                Ok(stream) => {
+                    let Ok(handle) = rustix::io::dup(&stream) else { continue };
+                    let deadline = self.deadlines.add(handle, HEAD_TIMEOUT);
+                    self.connections.set(self.connections.get() + 1);
+                    let core = Rc::clone(&self);
+                    rt::spawn(async move {
+                        connection::serve(&core, stream, deadline).await;
+                        core.connections.set(core.connections.get() - 1);
+                    });
+                }
+                Err(error) => {
+                    // Out of descriptors: the connections that end give some back.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    rt::sleep(SWEEP_INTERVAL).await;
+                }
+            }
+        }
+    }
+
+    /// Whether the node is stopping: connections close after the request they are in.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// The shard of this identity and its index here.
+    pub fn shard(&self, uuid: [u8; 16]) -> Option<(u16, &Rc<ShardStore>)> {
+        let index = self.shards.iter().position(|shard| shard.uuid() == uuid)?;
+        Some((u16::try_from(index).ok()?, self.shards.get(index)?))
+    }
+
+    /// A request id: 16 hex digits, unique among cores and starts.
+    pub fn next_request_id(&self) -> String {
+        let count = self.request_count.get() + 1;
+        self.request_count.set(count);
+        format!(
+            "{:016X}",
+            self.request_seed
+                .wrapping_add(count.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        )
+    }
+
+    /// The Date header's value, formatted once a second.
+    pub fn http_date(&self) -> Rc<str> {
+        let now_ms = unix_ms();
+        let mut date = self.date.borrow_mut();
+        if date.0 != now_ms / 1000 {
+            *date = (now_ms / 1000, Rc::from(date::http(now_ms).as_str()));
+        }
+        Rc::clone(&date.1)
+    }
+
+    /// Reserves memory for loading; when there is none, stalled clients' windows are emptied first.
+    pub async fn reserve(&self, bytes: usize) -> Reservation {
+        if let Some(reservation) = self.pool.try_reserve(bytes) {
+            return reservation;
+        }
+        self.reclaim_stalled();
+        self.pool.reserve(bytes).await
+    }
+
+    /// Remembers a window whose client does not read, to be emptied when memory is short.
+    pub fn note_stalled(&self, window: &Rc<RefCell<Window>>) {
+        if self.pool.is_contended() {
+            window.borrow_mut().release();
+            return;
+        }
+        self.stalled.borrow_mut().push(Rc::downgrade(window));
+    }
+
+    /// Empties the windows of clients that do not read.
+    pub fn reclaim_stalled(&self) {
+        for window in self.stalled.borrow_mut().drain(..) {
+            if let Some(window) = window.upgrade() {
+                window.borrow_mut().release_if_stalled();
+            }
+        }
+    }
+}
+
+/// Milliseconds since the epoch.
+pub fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,57 @@
+//! The data plane's limits and time-outs, in one place. Bytes unless the name says otherwise.
+
+use std::time::Duration;
+
+/// Connections one core accepts; more are closed at once.
+pub const CONNECTIONS_PER_CORE_MAX: usize = 16_384;
+/// What a connection's receive buffer starts with; it grows to the head limit only while a head needs it.
+pub const INBOX_BYTES_MIN: usize = 4 * 1024;
+/// How far ahead framing is read: what overshoots into payload is copied.
+pub const FRAMING_READ_BYTES: usize = 256;
+/// Payloads up to this size are received into plain memory and copied into the log's batch.
+pub const SMALL_PUT_BYTES_MAX: u64 = 32 * 1024;
+/// Blocks a GET loads ahead of what it sends: 1 MiB.
+pub const SEND_WINDOW_BLOCKS: usize = 8;
+/// What a stalled client's connection keeps of the payload; the rest is loaded again when it reads on.
+pub const STALLED_TAIL_BYTES: usize = 512;
+/// Memory of a node by default, split by core: half for buffers in flight, half for the read cache.
+pub const NODE_MEMORY_BYTES_DEFAULT: usize = 512 * 1024 * 1024;
+/// Least memory a core needs.
+pub const CORE_MEMORY_BYTES_MIN: usize = 16 * 1024 * 1024;
+/// Payloads below this size are cached as plain memory, not as the aligned buffer they were read into.
+pub const CACHE_COPY_BYTES_MAX: usize = 32 * 1024;
+/// Registered I/O memory of an executor. Small, so that the usual 8 MiB memlock limit holds many cores.
+pub const EXECUTOR_IO_BYTES: usize = 256 * 1024;
+/// Submission queue entries of an executor's rings.
+pub const RING_DEPTH: usize = 256;
+/// Connections of a core that may be passed through to a gateway at once.
+pub const RELAYS_PER_CORE_MAX: usize = 1024;
+/// Buffer of one direction of a relayed connection.
+pub const RELAY_BUFFER_BYTES: usize = 16 * 1024;
+/// Unread body that is still taken in after an error answer, so that the connection can be kept.
+pub const DRAIN_BYTES_MAX: u64 = 64 * 1024;
+/// An internal message's body.
+pub const MESSAGE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A head must arrive within this time of its first byte.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// A kept-alive connection may rest this long.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// A body, in or out, must make progress within this time.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// A relayed connection may rest this long.
+pub const RELAY_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long a PUT waits for a buffer before it is answered SlowDown.
+pub const BUFFER_WAIT: Duration = Duration::from_secs(10);
+/// How often deadlines are looked at.
+pub const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
+/// How long requests in flight may take when the node stops.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// A port held by another process is tried again this long: io_uring lets go of sockets late after a kill.
+pub const BIND_WAIT: Duration = Duration::from_secs(5);
+/// How often a node tells its gateways that it lives.
+pub const REGISTER_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a closing connection still takes in what its client sends, so that the answer is not lost to a reset.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How much of it.
+pub const LINGER_BYTES_MAX: usize = 1024 * 1024;

@@ -1,0 +1,85 @@
+//! corelane-node: flags, start-up, signals.
+
+mod admission;
+mod answer;
+mod boot;
+mod cache;
+mod config;
+mod connection;
+mod core;
+mod deadline;
+mod limits;
+mod membership;
+mod op;
+mod recv;
+mod relay;
+mod rt;
+mod send;
+
+use clap::Parser;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let config = config::Config::parse();
+    let filter = EnvFilter::try_from_env("CORELANE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+    let stopping = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stopping)) {
+            eprintln!("error: signals cannot be handled: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    raise_descriptor_limit();
+    match boot::start(&config, &stopping) {
+        Ok(node) => serve(node, &stopping),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(node: boot::Node, stopping: &AtomicBool) -> ExitCode {
+    let id = proto::auth::sigv4::hex(&node.info.node);
+    let ports: Vec<u16> = node.info.cores.iter().map(|core| core.port).collect();
+    println!("READY {}", serde_json::json!({ "node": id, "ports": ports }));
+    let _ = io::stdout().flush();
+    while !stopping.load(Ordering::Relaxed) {
+        if node.has_lost_a_core() {
+            eprintln!("error: a core has ended; see the log above");
+            return ExitCode::FAILURE;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    if node.wait() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Every connection is a descriptor: the soft limit of 1,024 is raised as far as is allowed.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}

@@ -1,0 +1,70 @@
+//! GetObject (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>).
+
+use super::{
+    ObjectRequest,
+    head::{FoundObject, Selection, find, not_modified, object_head, select},
+};
+use crate::{
+    answer::{Exchange, store_error},
+    connection::{After, Connection},
+    send::{PayloadSender, SendError},
+};
+use proto::{
+    http::{head::RequestHead, range::ByteRange},
+    s3::query::Query,
+};
+
+/// Answers GetObject: cache, else segment or blob, block by block, verified.
+pub async fn run(
+    connection: &mut Connection<'_>,
+    head: &RequestHead,
+    query: &Query,
+    exchange: Exchange,
+    object: ObjectRequest,
+) -> After {
+    let core = connection.core;
+    let found = match find(core, &object) {
+        Ok(found) => found,
+        Err(error) => return connection.refuse(head, exchange, &error).await,
+    };
+    let part = match select(head, &found.entry) {
+        Ok(Selection::Serve(part)) => part,
+        Ok(Selection::NotModified) => {
+            let bytes = not_modified(core, &exchange, &found.entry);
+            return connection.answer(&exchange, &bytes).await;
+        }
+        Err(error) => {
+            let bytes = exchange.error(core, &error);
+            return connection.answer(&exchange, &bytes).await;
+        }
+    };
+    let FoundObject {
+        shard_index,
+        shard,
+        entry,
+    } = found;
+    let range = part.unwrap_or(ByteRange {
+        start: 0,
+        length: entry.meta.size,
+    });
+    let bytes = object_head(core, &exchange, head, query, &entry, part);
+    let mut sender = PayloadSender::new(core, shard_index, shard, entry, range);
+    let sent = match sender.prepare().await {
+        Ok(()) => sender.send(&mut connection.stream, &connection.deadline, &bytes).await,
+        Err(SendError::Store { error, .. }) => {
+            let error = store_error(&error, &object.bucket.name, &object.key);
+            return connection.refuse(head, exchange, &error).await;
+        }
+        Err(SendError::Client) => Err(SendError::Client),
+    };
+    match sent {
+        Ok(()) if exchange.keep_alive => After::KeepAlive,
+        Ok(()) | Err(SendError::Client) => After::Close,
+        Err(SendError::Store { offset, error }) => {
+            // The status is out already: cutting the connection is the only way to say that the bytes are wrong.
+            tracing::error!(bucket = object.bucket.name, key = object.key, offset, %error, "a GET was cut off");
+            connection.stream.close().await;
+            After::Close
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! PutObject (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>). The payload is received into the
+//! buffer it is written from, and hashed there block by block while it is in the processor's cache.
+
+use super::ObjectRequest;
+use crate::{
+    answer::{Exchange, store_error},
+    connection::{After, Connection},
+    core::unix_ms,
+    limits::{BUFFER_WAIT, SMALL_PUT_BYTES_MAX},
+    recv::{Body, send_continue},
+    rt::{within, yield_if_needed},
+};
+use mountpath::{
+    buffer::PooledBuffer,
+    error::StoreError,
+    record::ObjectMeta,
+    shard_store::{Change, NewPayload, ShardStore},
+};
+use proto::{
+    auth::{body::BodyDecoder, chunked::ChunkSigner, payload::PayloadDeclaration, verify::Credential},
+    digest::hasher::{PayloadDigests, PayloadHasher},
+    error::{ErrorCode, S3Error},
+    http::head::RequestHead,
+    limits::{BLOCK_BYTES, INLINE_OBJECT_BYTES_MAX},
+    s3::{object::ObjectHeaders, query::Query},
+};
+use std::rc::Rc;
+
+/// What the ticket says of the payload.
+#[derive(Debug)]
+pub struct Upload {
+    /// What it must be.
+    pub declaration: PayloadDeclaration,
+    /// What signed chunks chain from.
+    pub signer: Option<ChunkSigner>,
+}
+
+/// Why an upload failed: a client's fault and the engine's are told differently.
+enum Failure {
+    Client(S3Error),
+    Store(StoreError),
+}
+
+impl From<S3Error> for Failure {
+    fn from(error: S3Error) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Receives, verifies, stores, answers.
+pub async fn run(
+    connection: &mut Connection<'_>,
+    head: &RequestHead,
+    mut exchange: Exchange,
+    object: ObjectRequest,
+    upload: Upload,
+) -> After {
+    let core = Rc::clone(connection.core);
+    let Some((_, shard)) = core.shard(object.shard) else {
+        return connection
+            .refuse(head, exchange, &S3Error::new(ErrorCode::ServiceUnavailable))
+            .await;
+    };
+    let parts = ObjectHeaders::from_request(head).and_then(|headers| Ok((headers, decoder(head, &upload)?)));
+    let (headers, decoder) = match parts {
+        Ok(parts) => parts,
+        Err(error) => return connection.refuse(head, exchange, &error).await,
+    };
+    if shard.is_fenced(object.bucket.id) {
+        let error = store_error(&StoreError::Fenced, &object.bucket.name, &object.key);
+        return connection.refuse(head, exchange, &error).await;
+    }
+    if send_continue(head, &connection.inbox, &mut connection.stream)
+        .await
+        .is_err()
+    {
+        return After::Close;
+    }
+    let mut body = Body {
+        inbox: &mut connection.inbox,
+        stream: &mut connection.stream,
+        deadline: &connection.deadline,
+        decoder,
+    };
+    match receive(&core, shard, &mut body, &object, &upload.declaration, headers).await {
+        Ok(digests) => {
+            let bytes = exchange.empty(&core, 200, |response| {
+                response.header_etag(&digests.etag);
+                if let Some(checksum) = &digests.checksum {
+                    response.header(checksum.algorithm.header(), &checksum.to_base64());
+                    response.header("x-amz-checksum-type", "FULL_OBJECT");
+                }
+            });
+            connection.answer(&exchange, &bytes).await
+        }
+        Err(failure) => {
+            let error = match failure {
+                Failure::Client(error) => error,
+                Failure::Store(error) => store_error(&error, &object.bucket.name, &object.key),
+            };
+            exchange.keep_alive &= body.drain().await;
+            let bytes = exchange.error(&core, &error);
+            let after = connection.answer(&exchange, &bytes).await;
+            if after == After::Close {
+                connection.linger().await;
+            }
+            after
+        }
+    }
+}
+
+fn decoder(head: &RequestHead, upload: &Upload) -> Result<BodyDecoder, S3Error> {
+    let signer = match &upload.signer {
+        Some(signer) => Some(resigned(head, signer)?),
+        None => None,
+    };
+    BodyDecoder::new(head.framing(), &upload.declaration, signer)
+}
+
+/// A client that signed again for this core chains its chunks from the new signature. It needs no check here: only a
+/// holder of the signing key can make chunks that continue it.
+fn resigned(head: &RequestHead, signer: &ChunkSigner) -> Result<ChunkSigner, S3Error> {
+    match Credential::from_request(head, &Query::default())? {
+        Credential::Signed(claim) if claim.scope == signer.scope => Ok(ChunkSigner {
+            signing_key: signer.signing_key.clone(),
+            timestamp: claim.timestamp,
+            scope: claim.scope,
+            seed_signature: claim.signature,
+        }),
+        _ => Ok(signer.clone()),
+    }
+}
+
+async fn receive(
+    core: &crate::core::Core,
+    shard: &Rc<ShardStore>,
+    body: &mut Body<'_>,
+    object: &ObjectRequest,
+    declaration: &PayloadDeclaration,
+    headers: ObjectHeaders,
+) -> Result<PayloadDigests, Failure> {
+    let size = declaration
+        .decoded_length
+        .ok_or_else(|| S3Error::new(ErrorCode::MissingContentLength))?;
+    let mut hasher = PayloadHasher::new(object.bucket.checksum_type, declaration);
+    let payload = if size <= SMALL_PUT_BYTES_MAX {
+        receive_small(body, &mut hasher, size).await?
+    } else if size <= INLINE_OBJECT_BYTES_MAX {
+        body.ready().await?;
+        let mut buffer = take_buffer(core, size).await?;
+        let length = usize::try_from(size).unwrap_or(usize::MAX).min(buffer.size());
+        let filled = fill(body, &mut hasher, &mut buffer, length).await?;
+        if filled < length {
+            return Err(S3Error::new(ErrorCode::IncompleteBody).into());
+        }
+        if (filled as u64) < size {
+            // The pool is short and gave a smaller buffer than the object: it takes the way of a large one.
+            receive_blob(core, shard, body, &mut hasher, size, Some((buffer, filled))).await?
+        } else {
+            NewPayload::Buffered(buffer)
+        }
+    } else {
+        receive_blob(core, shard, body, &mut hasher, size, None).await?
+    };
+    let digests = match body.end().await.and_then(|()| hasher.finish(body.decoder.trailers())) {
+        Ok(digests) => digests,
+        Err(error) => {
+            if let NewPayload::Blob(blob) = &payload {
+                blob.doom();
+            }
+            return Err(error.into());
+        }
+    };
+    let meta = ObjectMeta {
+        modified_unix_ms: unix_ms(),
+        size,
+        xxh3_128: digests.xxh3_128,
+        etag: digests.etag.clone(),
+        checksum: digests.checksum.clone(),
+        headers,
+        block_checksums: digests.block_checksums.clone(),
+    };
+    shard
+        .change(
+            object.bucket.id,
+            object.key.clone().into_bytes(),
+            Change::Put(Box::new(meta), payload),
+        )
+        .await?;
+    Ok(digests)
+}
+
+async fn receive_small(body: &mut Body<'_>, hasher: &mut PayloadHasher, size: u64) -> Result<NewPayload, Failure> {
+    if size > 0 {
+        body.ready().await?;
+    }
+    let mut payload = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+    let filled = body.fill(&mut payload).await?;
+    if filled != payload.len() {
+        return Err(S3Error::new(ErrorCode::IncompleteBody).into());
+    }
+    hasher.update(&payload);
+    Ok(NewPayload::Small(payload))
+}
+
+async fn receive_blob(
+    core: &crate::core::Core,
+    shard: &Rc<ShardStore>,
+    body: &mut Body<'_>,
+    hasher: &mut PayloadHasher,
+    size: u64,
+    begun: Option<(PooledBuffer, usize)>,
+) -> Result<NewPayload, Failure> {
+    let mut writer = shard.create_blob(Some(size)).await?;
+    let mut left = size;
+    if let Some((buffer, filled)) = begun {
+        left = left.saturating_sub(filled as u64);
+        writer.write(buffer, filled).await?;
+    }
+    while left > 0 {
+        body.ready().await?;
+        let mut buffer = take_buffer(core, left).await?;
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.size());
+        let filled = fill(body, hasher, &mut buffer, length).await?;
+        if filled < length {
+            return Err(S3Error::new(ErrorCode::IncompleteBody).into());
+        }
+        left -= filled as u64;
+        writer.write(buffer, filled).await?;
+    }
+    Ok(NewPayload::Blob(shard.finish_blob(writer).await?))
+}
+
+/// Receives and hashes block by block.
+async fn fill(
+    body: &mut Body<'_>,
+    hasher: &mut PayloadHasher,
+    buffer: &mut PooledBuffer,
+    length: usize,
+) -> Result<usize, S3Error> {
+    let mut filled = 0;
+    while filled < length {
+        let stop = (filled + BLOCK_BYTES).min(length);
+        let block = buffer.bytes_mut().get_mut(filled..stop).unwrap_or_default();
+        let count = body.fill(block).await?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(block.get(..count).unwrap_or_default());
+        filled += count;
+        yield_if_needed().await;
+    }
+    Ok(filled)
+}
+
+/// A buffer of the pool; `SlowDown` when the pool stays empty.
+async fn take_buffer(core: &crate::core::Core, wanted: u64) -> Result<PooledBuffer, S3Error> {
+    if let Some(buffer) = core.pool.try_take(wanted) {
+        return Ok(buffer);
+    }
+    core.reclaim_stalled();
+    within(BUFFER_WAIT, core.pool.take(wanted))
+        .await
+        .ok_or_else(|| S3Error::new(ErrorCode::SlowDown))
+}

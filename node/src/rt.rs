@@ -1,0 +1,167 @@
+//! The seam to the runtime: the only file of this crate that names glommio.
+
+use glommio::{
+    LocalExecutorBuilder, Placement,
+    net::{TcpListener, TcpStream},
+    timer::{sleep as timer_sleep, timeout},
+};
+use rustix::{
+    io::Errno,
+    net::{SendAncillaryBuffer, SendFlags, sendmsg},
+};
+use std::{
+    future::{Future, poll_fn},
+    io::{self, IoSlice},
+    net::{Shutdown, SocketAddr},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    pin::Pin,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use crate::limits::{EXECUTOR_IO_BYTES, RING_DEPTH};
+use futures_lite::io::{AsyncRead, AsyncWrite};
+
+/// Starts an executor on a thread pinned to `cpu` and runs the future there.
+pub fn spawn_core<F, T>(
+    cpu: usize,
+    name: &str,
+    body: impl FnOnce() -> F + Send + 'static,
+) -> io::Result<JoinHandle<Option<T>>>
+where
+    F: Future<Output = T> + 'static,
+    T: Send + 'static,
+{
+    let handle = LocalExecutorBuilder::new(Placement::Fixed(cpu))
+        .name(name)
+        .io_memory(EXECUTOR_IO_BYTES)
+        .ring_depth(RING_DEPTH)
+        .spawn(body)
+        .map_err(io::Error::from)?;
+    std::thread::Builder::new()
+        .name(format!("{name}-join"))
+        .spawn(move || handle.join().ok())
+}
+
+/// Runs a future on this core.
+pub fn spawn(future: impl Future<Output = ()> + 'static) {
+    glommio::spawn_local(future).detach();
+}
+
+/// Waits.
+pub async fn sleep(duration: Duration) {
+    timer_sleep(duration).await;
+}
+
+/// The future's output, or `None` when it takes longer.
+pub async fn within<T>(duration: Duration, future: impl Future<Output = T>) -> Option<T> {
+    timeout(duration, async { Ok(future.await) }).await.ok()
+}
+
+/// Lets other tasks of this core run if this one had its share.
+pub async fn yield_if_needed() {
+    glommio::yield_if_needed().await;
+}
+
+/// A listening socket.
+pub struct Listener(TcpListener);
+
+impl Listener {
+    /// Takes over a bound, listening socket.
+    pub fn from_std(listener: std::net::TcpListener) -> Self {
+        // SAFETY: the descriptor is owned by `listener`, which gives it up here.
+        Self(unsafe { TcpListener::from_raw_fd(listener.into_raw_fd()) })
+    }
+
+    /// The next connection.
+    pub async fn accept(&self) -> io::Result<Stream> {
+        let stream = self.0.accept().await.map_err(io::Error::from)?;
+        stream.set_nodelay(true).map_err(io::Error::from)?;
+        Ok(Stream(stream))
+    }
+}
+
+/// A TCP connection. Reads and writes go straight to and from the caller's buffers.
+pub struct Stream(TcpStream);
+
+impl Stream {
+    /// Connects.
+    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await.map_err(io::Error::from)?;
+        stream.set_nodelay(true).map_err(io::Error::from)?;
+        Ok(Self(stream))
+    }
+
+    /// Another handle of the same connection, for the other direction.
+    pub fn duplicate(&self) -> io::Result<Self> {
+        let copy: OwnedFd = self.fd().try_clone_to_owned()?;
+        // SAFETY: the descriptor was just made and is owned by nobody else.
+        Ok(Self(unsafe { TcpStream::from_raw_fd(copy.into_raw_fd()) }))
+    }
+
+    /// Receives what there is, at most a buffer full; 0 at the end.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|context| Pin::new(&mut self.0).poll_read(context, buffer)).await
+    }
+
+    /// Waits until there is something to receive, without a buffer.
+    pub async fn readable(&self) -> io::Result<()> {
+        let mut byte = [0u8; 1];
+        self.0.peek(&mut byte).await.map_err(io::Error::from)?;
+        Ok(())
+    }
+
+    /// Sends all bytes.
+    pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let sent = poll_fn(|context| Pin::new(&mut self.0).poll_write(context, bytes)).await?;
+            if sent == 0 {
+                return Err(io::Error::from(io::ErrorKind::WriteZero));
+            }
+            bytes = bytes.get(sent..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Sends what the socket takes at once of several slices, in one system call; `None` when it takes nothing now.
+    pub fn try_send(&self, slices: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
+        let mut control = SendAncillaryBuffer::default();
+        match sendmsg(
+            self.fd(),
+            slices,
+            &mut control,
+            SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+        ) {
+            Ok(sent) => Ok(Some(sent)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends the sending direction.
+    pub fn finish(&self) {
+        // A connection the peer has already closed is as finished as it can be.
+        let _ = rustix::net::shutdown(self.fd(), rustix::net::Shutdown::Write);
+    }
+
+    /// Closes both directions.
+    pub async fn close(&self) {
+        let _ = self.0.shutdown(Shutdown::Both).await;
+    }
+
+    /// The peer's address.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer_addr().ok()
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the descriptor lives as long as `self`.
+        unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd()
+    }
+}

@@ -1,0 +1,338 @@
+//! Tickets: sealed, short-lived capabilities for one operation on one core. A core holds no credentials and no bucket
+//! metadata; a valid ticket is the only way in.
+
+pub use super::request_digest::request_digest;
+use super::{chunked::ChunkSigner, payload::PayloadDeclaration};
+use crate::{
+    error::S3Error,
+    limits::TICKET_BYTES_MAX,
+    s3::{
+        bucket::{BucketGrant, BucketId},
+        listing::ListQuery,
+        operation::Operation,
+    },
+    wire::{Decoder, Encoder, WireError},
+};
+use aws_lc_rs::{
+    aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    rand,
+};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+
+/// The query parameter that carries a ticket.
+pub const QUERY_PARAMETER: &str = "corelane-ticket";
+/// The header by which a core tells a gateway that it passed a connection on: a sealed [`Grant::Relay`].
+pub const RELAY_HEADER: &str = "x-corelane-relay";
+
+/// The first byte of what base64 holds.
+const VERSION: u8 = 1;
+const ASSOCIATED_DATA: &[u8] = b"corelane ticket v1";
+/// Bytes before the ciphertext: version and nonce.
+const HEADER_BYTES: usize = 1 + NONCE_LEN;
+
+/// The cluster key: seals and opens tickets with AES-256-GCM-SIV (RFC 8452) and random nonces; what is sealed is
+/// base64url of version byte, nonce, ciphertext, tag. Made at first start; never printed.
+///
+/// SIV, because one key seals a ticket a request for as long as the cluster lives: 96 random bits are too few for that
+/// under plain GCM, where one repeated nonce lets tickets be forged. Under SIV it would only show that two tickets are
+/// equal.
+pub struct TicketKey {
+    key: Option<RandomizedNonceKey>,
+}
+
+impl std::fmt::Debug for TicketKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TicketKey(..)")
+    }
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// 64 hex digits; empty for anonymous.
+    pub user_id: String,
+    /// Display name.
+    pub display_name: String,
+}
+
+/// What a ticket allows.
+#[derive(Debug, Clone)]
+// Nearly all tickets are for an object, and each lives as long as its request.
+#[allow(clippy::large_enum_variant)]
+pub enum Grant {
+    /// One S3 operation on one object.
+    Object {
+        /// PutObject, GetObject, HeadObject or DeleteObject.
+        operation: Operation,
+        /// The bucket.
+        bucket: BucketGrant,
+        /// The decoded key.
+        key: String,
+        /// What a PUT's payload must be; `None` for others.
+        payload: Option<PayloadDeclaration>,
+        /// For signed chunks.
+        signer: Option<ChunkSigner>,
+        /// Digest of the headers and query that must not change: [`request_digest`].
+        request_digest: [u8; 32],
+    },
+    /// A page of a bucket from the shards of one core.
+    List {
+        /// The bucket.
+        bucket: BucketId,
+        /// The page.
+        query: ListQuery,
+    },
+    /// DeleteObjects' share of one core: the body holds the keys (`cluster::message::DeleteBatch`) and has this
+    /// SHA-256.
+    DeleteBatch {
+        /// The bucket.
+        bucket: BucketGrant,
+        /// SHA-256 of the request's body.
+        body_sha256: [u8; 32],
+    },
+    /// Fences a bucket id for deletion on all shards of the core (durably), or lifts the fence.
+    Fence {
+        /// The bucket.
+        bucket: BucketId,
+        /// Whether the fence is to stand or to go.
+        fenced: bool,
+    },
+    /// A connection that a core passed to a gateway: never redirect it. From this client address.
+    Relay {
+        /// The client's address.
+        client: String,
+    },
+    /// A node announcing itself to a gateway.
+    Register {
+        /// The node.
+        node: [u8; 16],
+    },
+}
+
+/// A ticket.
+#[derive(Debug, Clone)]
+pub struct Ticket {
+    /// Seconds since the epoch after which it is worthless.
+    pub expires_unix_s: u64,
+    /// The node it is for.
+    pub node: [u8; 16],
+    /// The core it is for.
+    pub core: u16,
+    /// The shard that owns the key (index in the node's own list); 0 where it does not apply.
+    pub shard: [u8; 16],
+    /// Who acts.
+    pub principal: Principal,
+    /// What is allowed.
+    pub grant: Grant,
+}
+
+/// Why a ticket is refused. All are 403 AccessDenied to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum TicketError {
+    #[error("not a ticket, or sealed with another key")]
+    Unsealed,
+    #[error("expired")]
+    Expired,
+    #[error("its content cannot be decoded")]
+    Malformed(#[from] WireError),
+}
+
+impl TicketKey {
+    /// From 32 bytes of key material.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        // Fails only for a wrong length. Without a key nothing opens.
+        Self {
+            key: RandomizedNonceKey::new(&AES_256_GCM_SIV, &bytes).ok(),
+        }
+    }
+    /// New random key material.
+    pub fn generate_bytes() -> [u8; 32] {
+        let mut bytes = [0; 32];
+        if rand::fill(&mut bytes).is_err() {
+            // A cluster key that can be guessed lets everybody in: better no process than such a key.
+            std::process::abort();
+        }
+        bytes
+    }
+    /// Seals a ticket to base64url without padding.
+    pub fn seal(&self, ticket: &Ticket) -> String {
+        let mut encoder = Encoder::new();
+        ticket.encode(&mut encoder);
+        let mut content = encoder.finish();
+        let nonce = self.key.as_ref().and_then(|key| {
+            key.seal_in_place_append_tag(Aad::from(ASSOCIATED_DATA), &mut content)
+                .ok()
+        });
+        // Sealing fails only for contents of many gigabytes. An empty text opens nothing.
+        let Some(nonce) = nonce else {
+            return String::new();
+        };
+        let mut sealed = Vec::with_capacity(HEADER_BYTES + content.len());
+        sealed.push(VERSION);
+        sealed.extend_from_slice(nonce.as_ref());
+        sealed.extend_from_slice(&content);
+        BASE64_URL_SAFE_NO_PAD.encode(sealed)
+    }
+    /// Opens a ticket and checks its expiry.
+    pub fn open(&self, sealed: &str, now_unix_s: u64) -> Result<Ticket, TicketError> {
+        if sealed.len() > TICKET_BYTES_MAX.div_ceil(3) * 4 {
+            return Err(TicketError::Unsealed);
+        }
+        let mut bytes = BASE64_URL_SAFE_NO_PAD
+            .decode(sealed)
+            .map_err(|_| TicketError::Unsealed)?;
+        let content = self.unseal(&mut bytes).ok_or(TicketError::Unsealed)?;
+        let mut decoder = Decoder::new(content);
+        let ticket = Ticket::decode(&mut decoder)?;
+        decoder.finish()?;
+        if now_unix_s > ticket.expires_unix_s {
+            return Err(TicketError::Expired);
+        }
+        Ok(ticket)
+    }
+
+    fn unseal<'b>(&self, bytes: &'b mut [u8]) -> Option<&'b [u8]> {
+        let (header, content) = bytes.split_at_mut_checked(HEADER_BYTES)?;
+        let (version, nonce) = header.split_first()?;
+        if *version != VERSION {
+            return None;
+        }
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let key = self.key.as_ref()?;
+        let content = key.open_in_place(nonce, Aad::from(ASSOCIATED_DATA), content).ok()?;
+        Some(content)
+    }
+}
+
+impl Ticket {
+    fn encode(&self, encoder: &mut Encoder) {
+        encoder
+            .u64(self.expires_unix_s)
+            .fixed(&self.node)
+            .u16(self.core)
+            .fixed(&self.shard)
+            .string(&self.principal.user_id)
+            .string(&self.principal.display_name);
+        self.grant.encode(encoder);
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            expires_unix_s: decoder.u64()?,
+            node: decoder.array()?,
+            core: decoder.u16()?,
+            shard: decoder.array()?,
+            principal: Principal {
+                user_id: decoder.string()?,
+                display_name: decoder.string()?,
+            },
+            grant: Grant::decode(decoder)?,
+        })
+    }
+}
+
+impl Grant {
+    fn encode(&self, encoder: &mut Encoder) {
+        match self {
+            Self::Object {
+                operation,
+                bucket,
+                key,
+                payload,
+                signer,
+                request_digest,
+            } => {
+                encoder.u8(1).u8(operation_code(*operation));
+                bucket.encode(encoder);
+                encoder.string(key);
+                encoder.option(payload.as_ref(), |encoder, payload| payload.encode(encoder));
+                encoder.option(signer.as_ref(), |encoder, signer| signer.encode(encoder));
+                encoder.fixed(request_digest);
+            }
+            Self::List { bucket, query } => {
+                encoder.u8(2).u64(bucket.0);
+                query.encode(encoder);
+            }
+            Self::DeleteBatch { bucket, body_sha256 } => {
+                encoder.u8(3);
+                bucket.encode(encoder);
+                encoder.fixed(body_sha256);
+            }
+            Self::Fence { bucket, fenced } => {
+                encoder.u8(4).u64(bucket.0).bool(*fenced);
+            }
+            Self::Relay { client } => {
+                encoder.u8(5).string(client);
+            }
+            Self::Register { node } => {
+                encoder.u8(6).fixed(node);
+            }
+        }
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        match decoder.u8()? {
+            1 => Ok(Self::Object {
+                operation: operation_from_code(decoder.u8()?)?,
+                bucket: BucketGrant::decode(decoder)?,
+                key: decoder.string()?,
+                payload: decoder.option(PayloadDeclaration::decode)?,
+                signer: decoder.option(ChunkSigner::decode)?,
+                request_digest: decoder.array()?,
+            }),
+            2 => Ok(Self::List {
+                bucket: BucketId(decoder.u64()?),
+                query: ListQuery::decode(decoder)?,
+            }),
+            3 => Ok(Self::DeleteBatch {
+                bucket: BucketGrant::decode(decoder)?,
+                body_sha256: decoder.array()?,
+            }),
+            4 => Ok(Self::Fence {
+                bucket: BucketId(decoder.u64()?),
+                fenced: decoder.bool()?,
+            }),
+            5 => Ok(Self::Relay {
+                client: decoder.string()?,
+            }),
+            6 => Ok(Self::Register { node: decoder.array()? }),
+            _ => Err(WireError::Invalid),
+        }
+    }
+}
+
+/// An operation that is no ticket's business gets the number 0, which does not decode.
+fn operation_code(operation: Operation) -> u8 {
+    match operation {
+        Operation::PutObject => 1,
+        Operation::GetObject => 2,
+        Operation::HeadObject => 3,
+        Operation::DeleteObject => 4,
+        _ => 0,
+    }
+}
+
+fn operation_from_code(code: u8) -> Result<Operation, WireError> {
+    match code {
+        1 => Ok(Operation::PutObject),
+        2 => Ok(Operation::GetObject),
+        3 => Ok(Operation::HeadObject),
+        4 => Ok(Operation::DeleteObject),
+        _ => Err(WireError::Invalid),
+    }
+}
+
+/// Takes the ticket out of a raw query: the sealed text (as sent) and nothing else. `None`: there is none. Of several
+/// the last counts, since gateways append theirs.
+pub fn find(raw_query: &str) -> Option<&str> {
+    raw_query
+        .rsplit('&')
+        .find_map(|parameter| parameter.strip_prefix(QUERY_PARAMETER)?.strip_prefix('='))
+}
+
+impl From<TicketError> for S3Error {
+    fn from(_: TicketError) -> Self {
+        S3Error::new(crate::error::ErrorCode::AccessDenied)
+    }
+}

@@ -1,0 +1,264 @@
+//! One pass over a payload: block checksums, the object's integrity checksum, the ETag and whatever the client
+//! declared.
+
+use super::{
+    checksum::{Checksum, ChecksumAlgorithm, ChecksumHasher, ChecksumType},
+    md5::Md5,
+};
+use crate::{
+    auth::{
+        payload::{ContentSha256, PayloadDeclaration},
+        sigv4::hex,
+    },
+    error::{ErrorCode, S3Error},
+    limits::BLOCK_BYTES,
+};
+use aws_lc_rs::digest::{Context, SHA512};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+
+/// What the pass computed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayloadDigests {
+    /// Bytes.
+    pub length: u64,
+    /// xxh3-64 of every BLOCK_BYTES block, the last one short.
+    pub block_checksums: Vec<u64>,
+    /// xxh3-128 of the whole.
+    pub xxh3_128: u128,
+    /// The ETag without quotes: the MD5 in hex for md5 buckets, else `<hex of the bucket's checksum>-x` (for none and
+    /// xxhash: the xxh3-128).
+    pub etag: String,
+    /// The verified client checksum, to be stored and echoed.
+    pub checksum: Option<Checksum>,
+}
+
+/// Runs every digest a PUT needs.
+pub struct PayloadHasher {
+    checksum_type: ChecksumType,
+    declaration: PayloadDeclaration,
+    length: u64,
+    block_checksums: Vec<u64>,
+    block: Xxh3Default,
+    block_length: usize,
+    whole: Xxh3Default,
+    md5: Option<Md5>,
+    sha512: Option<Context>,
+    /// One hasher an algorithm, whether the bucket, the declared content digest or the client's checksum asks for it.
+    checksums: Vec<ChecksumHasher>,
+}
+
+impl PayloadHasher {
+    /// For a bucket's checksum type and a request's declaration.
+    pub fn new(checksum_type: ChecksumType, declaration: &PayloadDeclaration) -> Self {
+        let of_bucket = match checksum_type {
+            ChecksumType::Crc32c => Some(ChecksumAlgorithm::Crc32c),
+            ChecksumType::Sha256 => Some(ChecksumAlgorithm::Sha256),
+            ChecksumType::None | ChecksumType::Xxhash | ChecksumType::Md5 | ChecksumType::Sha512 => None,
+        };
+        let of_content =
+            matches!(declaration.content_sha256, ContentSha256::Digest(_)).then_some(ChecksumAlgorithm::Sha256);
+        let mut checksums: Vec<ChecksumHasher> = Vec::new();
+        for algorithm in [of_bucket, of_content, declaration.checksum_algorithm()]
+            .into_iter()
+            .flatten()
+        {
+            if checksums.iter().all(|hasher| hasher.algorithm() != algorithm) {
+                checksums.push(ChecksumHasher::new(algorithm));
+            }
+        }
+        let md5 = checksum_type == ChecksumType::Md5 || declaration.content_md5.is_some();
+        let block_count = declaration
+            .decoded_length
+            .and_then(|length| usize::try_from(length).ok())
+            .map_or(0, |length| length.div_ceil(BLOCK_BYTES));
+        Self {
+            checksum_type,
+            declaration: declaration.clone(),
+            length: 0,
+            // A declared length costs nothing to the one who lies about it: memory is taken for 64 MiB at most.
+            block_checksums: Vec::with_capacity(block_count.min(512)),
+            block: Xxh3Default::new(),
+            block_length: 0,
+            whole: Xxh3Default::new(),
+            md5: md5.then(Md5::new),
+            sha512: (checksum_type == ChecksumType::Sha512).then(|| Context::new(&SHA512)),
+            checksums,
+        }
+    }
+
+    /// Adds bytes; cheap to call with any size, best with whole blocks still in cache.
+    pub fn update(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            // Never past the end of a block: every digest sees a piece while it is in cache.
+            let count = rest.len().min(BLOCK_BYTES - self.block_length);
+            let (piece, tail) = rest.split_at(count);
+            self.update_piece(piece);
+            rest = tail;
+        }
+    }
+
+    fn update_piece(&mut self, piece: &[u8]) {
+        self.update_block(piece);
+        self.whole.update(piece);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(piece);
+        }
+        if let Some(sha512) = &mut self.sha512 {
+            sha512.update(piece);
+        }
+        for checksum in &mut self.checksums {
+            checksum.update(piece);
+        }
+        self.length += piece.len() as u64;
+    }
+
+    fn update_block(&mut self, piece: &[u8]) {
+        if piece.len() == BLOCK_BYTES {
+            self.block_checksums.push(block_checksum(piece));
+            return;
+        }
+        self.block.update(piece);
+        self.block_length += piece.len();
+        if self.block_length == BLOCK_BYTES {
+            self.finish_block();
+        }
+    }
+
+    fn finish_block(&mut self) {
+        self.block_checksums.push(self.block.digest());
+        self.block.reset();
+        self.block_length = 0;
+    }
+
+    /// Finishes and verifies against the declaration and the trailers received (names in lower case): `IncompleteBody`,
+    /// `XAmzContentSHA256Mismatch` (fields ClientComputedContentSHA256, S3ComputedContentSHA256), `BadDigest` (for
+    /// Content-MD5 with ExpectedDigest, CalculatedDigest; for x-amz-checksum: "The CRC32 you specified did not match
+    /// the calculated checksum."), `MalformedTrailer`-like `InvalidRequest` when a promised trailer is missing.
+    pub fn finish(mut self, trailers: &[(String, String)]) -> Result<PayloadDigests, S3Error> {
+        if self
+            .declaration
+            .decoded_length
+            .is_some_and(|declared| declared != self.length)
+        {
+            return Err(ErrorCode::IncompleteBody.into());
+        }
+        if self.block_length > 0 {
+            self.finish_block();
+        }
+        let md5 = self.md5.take().map(Md5::finish);
+        let sha512 = self.sha512.take().map(Context::finish);
+        let computed: Vec<Checksum> = std::mem::take(&mut self.checksums)
+            .into_iter()
+            .map(ChecksumHasher::finish)
+            .collect();
+
+        verify_content_sha256(&self.declaration, &computed)?;
+        verify_content_md5(&self.declaration, md5.as_ref())?;
+        let checksum = verify_checksum(&self.declaration, &computed, trailers)?;
+
+        let xxh3_128 = self.whole.digest128();
+        let etag = match (self.checksum_type, md5, sha512) {
+            (ChecksumType::Md5, Some(md5), _) => hex(&md5),
+            (ChecksumType::Sha512, _, Some(sha512)) => format!("{}-x", hex(sha512.as_ref())),
+            (ChecksumType::Crc32c, ..) => marked_etag(&computed, ChecksumAlgorithm::Crc32c, xxh3_128),
+            (ChecksumType::Sha256, ..) => marked_etag(&computed, ChecksumAlgorithm::Sha256, xxh3_128),
+            _ => format!("{xxh3_128:032x}-x"),
+        };
+        Ok(PayloadDigests {
+            length: self.length,
+            block_checksums: self.block_checksums,
+            xxh3_128,
+            etag,
+            checksum,
+        })
+    }
+}
+
+impl std::fmt::Debug for PayloadHasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PayloadHasher")
+            .field("checksum_type", &self.checksum_type)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+/// xxh3-64 of one block.
+pub fn block_checksum(block: &[u8]) -> u64 {
+    xxh3_64(block)
+}
+
+fn of_algorithm(computed: &[Checksum], algorithm: ChecksumAlgorithm) -> Option<&Checksum> {
+    computed.iter().find(|checksum| checksum.algorithm == algorithm)
+}
+
+fn marked_etag(computed: &[Checksum], algorithm: ChecksumAlgorithm, xxh3_128: u128) -> String {
+    match of_algorithm(computed, algorithm) {
+        Some(checksum) => format!("{}-x", hex(&checksum.value)),
+        None => format!("{xxh3_128:032x}-x"),
+    }
+}
+
+fn verify_content_sha256(declaration: &PayloadDeclaration, computed: &[Checksum]) -> Result<(), S3Error> {
+    let ContentSha256::Digest(declared) = &declaration.content_sha256 else {
+        return Ok(());
+    };
+    let calculated = of_algorithm(computed, ChecksumAlgorithm::Sha256).map_or(&[][..], |checksum| &checksum.value);
+    if calculated == declared {
+        return Ok(());
+    }
+    Err(S3Error::new(ErrorCode::XAmzContentSHA256Mismatch)
+        .field("ClientComputedContentSHA256", hex(declared))
+        .field("S3ComputedContentSHA256", hex(calculated)))
+}
+
+fn verify_content_md5(declaration: &PayloadDeclaration, calculated: Option<&[u8; 16]>) -> Result<(), S3Error> {
+    let Some(declared) = &declaration.content_md5 else {
+        return Ok(());
+    };
+    if calculated == Some(declared) {
+        return Ok(());
+    }
+    let message = "The Content-MD5 you specified did not match what we received.";
+    Err(S3Error::with_message(ErrorCode::BadDigest, message)
+        .field("ExpectedDigest", BASE64_STANDARD.encode(declared))
+        .field(
+            "CalculatedDigest",
+            calculated.map_or_else(String::new, |digest| BASE64_STANDARD.encode(digest)),
+        ))
+}
+
+/// The client's checksum, from the header or the promised trailer, compared with what was computed.
+fn verify_checksum(
+    declaration: &PayloadDeclaration,
+    computed: &[Checksum],
+    trailers: &[(String, String)],
+) -> Result<Option<Checksum>, S3Error> {
+    let declared = match (&declaration.checksum, declaration.trailer) {
+        (Some(checksum), _) => checksum.clone(),
+        (None, Some(algorithm)) => from_trailers(algorithm, trailers)?,
+        (None, None) => return Ok(None),
+    };
+    if of_algorithm(computed, declared.algorithm) == Some(&declared) {
+        return Ok(Some(declared));
+    }
+    let message = format!(
+        "The {} you specified did not match the calculated checksum.",
+        declared.algorithm.name()
+    );
+    Err(S3Error::with_message(ErrorCode::BadDigest, message))
+}
+
+fn from_trailers(algorithm: ChecksumAlgorithm, trailers: &[(String, String)]) -> Result<Checksum, S3Error> {
+    let name = algorithm.header();
+    let Some((_, value)) = trailers.iter().find(|(trailer, _)| trailer == name) else {
+        let message = format!("The trailer {name} that x-amz-trailer promised did not arrive.");
+        return Err(S3Error::with_message(ErrorCode::InvalidRequest, message));
+    };
+    Checksum::from_base64(algorithm, value).ok_or_else(|| {
+        let message = format!("Value for {name} trailing header is invalid.");
+        S3Error::with_message(ErrorCode::InvalidRequest, message)
+    })
+}

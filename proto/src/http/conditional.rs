@@ -1,0 +1,184 @@
+//! If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since with S3's precedence (RFC 9110 section 13.2.2,
+//! GetObject's API page), and If-Range.
+
+use super::{date, head::RequestHead};
+
+/// What the conditions of a read say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadCondition {
+    /// Serve the object.
+    Serve,
+    /// 304, no body.
+    NotModified,
+    /// 412 PreconditionFailed.
+    PreconditionFailed,
+}
+
+/// Evaluates a read's conditions against an ETag (without quotes) and a modification time (milliseconds since the epoch,
+/// compared in whole seconds). Weak ETags and lists and `*` are understood; malformed dates are ignored.
+/// Tags without quotes are taken too, as S3 does.
+pub fn evaluate_read(head: &RequestHead, etag: &str, modified_unix_ms: u64) -> ReadCondition {
+    let modified_unix_s = modified_unix_ms / 1000;
+    let date = |name: &str| head.header_str(name).and_then(date::parse_http);
+    match matches_any(head, "if-match", etag, Comparison::Strong) {
+        Some(false) => return ReadCondition::PreconditionFailed,
+        Some(true) => {}
+        None if date("if-unmodified-since").is_some_and(|limit_unix_s| modified_unix_s > limit_unix_s) => {
+            return ReadCondition::PreconditionFailed;
+        }
+        None => {}
+    }
+    match matches_any(head, "if-none-match", etag, Comparison::Weak) {
+        Some(true) => ReadCondition::NotModified,
+        Some(false) => ReadCondition::Serve,
+        None if date("if-modified-since").is_some_and(|known_unix_s| modified_unix_s <= known_unix_s) => {
+            ReadCondition::NotModified
+        }
+        None => ReadCondition::Serve,
+    }
+}
+
+/// Whether a Range header counts (RFC 9110 section 13.1.5): not when If-Range names another state of the object, then the
+/// whole object is served.
+pub fn range_applies(head: &RequestHead, etag: &str, modified_unix_ms: u64) -> bool {
+    match head.header_str("if-range") {
+        None => true,
+        Some(validator) => match date::parse_http(validator) {
+            Some(unix_s) => unix_s == modified_unix_ms / 1000,
+            None => Tags(validator).any(|tag| tag.matches(etag, Comparison::Strong)),
+        },
+    }
+}
+
+/// RFC 9110 section 8.8.3.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Strong,
+    Weak,
+}
+
+/// Whether one of the tags in all header lines of `name` matches; `None`: there is no such header.
+fn matches_any(head: &RequestHead, name: &str, etag: &str, comparison: Comparison) -> Option<bool> {
+    head.header(name)?;
+    let matched = head
+        .headers()
+        .filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name))
+        .filter_map(|(_, value)| std::str::from_utf8(value).ok())
+        .any(|value| value.trim_ascii() == "*" || Tags(value).any(|tag| tag.matches(etag, comparison)));
+    Some(matched)
+}
+
+/// An entity tag of a header, without its quotes.
+#[derive(Debug)]
+struct Tag<'h> {
+    opaque: &'h str,
+    is_weak: bool,
+}
+
+impl Tag<'_> {
+    fn matches(&self, etag: &str, comparison: Comparison) -> bool {
+        self.opaque == etag && (comparison == Comparison::Weak || !self.is_weak)
+    }
+}
+
+/// The entity tags of a comma-separated list; a comma inside quotes belongs to the tag.
+struct Tags<'h>(&'h str);
+
+impl<'h> Iterator for Tags<'h> {
+    type Item = Tag<'h>;
+
+    fn next(&mut self) -> Option<Tag<'h>> {
+        let list = self.0.trim_start_matches([' ', '\t', ',']);
+        if list.is_empty() {
+            return None;
+        }
+        let (is_weak, list) = match list.strip_prefix("W/") {
+            Some(rest) => (true, rest),
+            None => (false, list),
+        };
+        let (opaque, rest) = match list.strip_prefix('"').and_then(|quoted| quoted.split_once('"')) {
+            Some(found) => found,
+            None => {
+                let (bare, rest) = list.split_once(',').unwrap_or((list, ""));
+                (bare.trim_ascii(), rest)
+            }
+        };
+        self.0 = rest;
+        Some(Tag { opaque, is_weak })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{ReadCondition, evaluate_read, range_applies};
+    use crate::http::head::RequestHead;
+
+    const BEFORE: &str = "Mon, 23 Nov 2026 11:59:59 GMT";
+    const AT: &str = "Mon, 23 Nov 2026 12:00:00 GMT";
+    const AT_UNIX_MS: u64 = 1_795_435_200_999;
+
+    fn head(fields: &[(&str, &str)]) -> RequestHead {
+        let mut text = "GET /b/k HTTP/1.1\r\nHost: h\r\n".to_owned();
+        for (name, value) in fields {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str("\r\n");
+        RequestHead::parse(text.as_bytes()).unwrap().unwrap().0
+    }
+
+    #[test]
+    fn conditions_and_their_precedence() {
+        use ReadCondition::{NotModified, PreconditionFailed, Serve};
+        for (fields, expected) in [
+            (&[][..], Serve),
+            (&[("If-Match", "\"e\"")], Serve),
+            (&[("If-Match", "e")], Serve),
+            (&[("If-Match", "*")], Serve),
+            (&[("If-Match", "\"x,e\", \"e\"")], Serve),
+            (&[("If-Match", "\"x\""), ("If-Match", "\"e\"")], Serve),
+            (&[("If-Match", "W/\"e\"")], PreconditionFailed),
+            (&[("If-Match", "\"x\"")], PreconditionFailed),
+            (&[("If-Match", "\"x,e,\"")], PreconditionFailed),
+            (&[("If-Match", "")], PreconditionFailed),
+            (&[("If-None-Match", "\"e\"")], NotModified),
+            (&[("If-None-Match", "W/\"e\"")], NotModified),
+            (&[("If-None-Match", "*")], NotModified),
+            (&[("If-None-Match", "x, e")], NotModified),
+            (&[("If-None-Match", "\"x\"")], Serve),
+            (&[("If-Modified-Since", AT)], NotModified),
+            (&[("If-Modified-Since", BEFORE)], Serve),
+            (&[("If-Modified-Since", "nonsense")], Serve),
+            (&[("If-Unmodified-Since", AT)], Serve),
+            (&[("If-Unmodified-Since", BEFORE)], PreconditionFailed),
+            (&[("If-Unmodified-Since", "nonsense")], Serve),
+            // S3: "If-Match true and If-Unmodified-Since false: 200 OK".
+            (&[("If-Match", "e"), ("If-Unmodified-Since", BEFORE)], Serve),
+            // S3: "If-None-Match false and If-Modified-Since true: 304".
+            (&[("If-None-Match", "e"), ("If-Modified-Since", BEFORE)], NotModified),
+            (&[("If-None-Match", "x"), ("If-Modified-Since", AT)], Serve),
+            (&[("If-Match", "e"), ("If-None-Match", "e")], NotModified),
+            (&[("If-Match", "x"), ("If-None-Match", "e")], PreconditionFailed),
+        ] {
+            assert_eq!(evaluate_read(&head(fields), "e", AT_UNIX_MS), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn if_range_gives_the_range_only_for_the_same_state() {
+        for (value, expected) in [
+            ("\"e\"", true),
+            ("W/\"e\"", false),
+            ("\"x\"", false),
+            (AT, true),
+            (BEFORE, false),
+        ] {
+            assert_eq!(
+                range_applies(&head(&[("If-Range", value)]), "e", AT_UNIX_MS),
+                expected,
+                "{value}"
+            );
+        }
+        assert!(range_applies(&head(&[]), "e", AT_UNIX_MS));
+    }
+}

@@ -1,0 +1,43 @@
+//! Every limit of the protocol, in one place. Sizes are bytes unless the name says otherwise.
+
+/// Largest request head (request line and headers). A redirected request carries its key twice
+/// (path and ticket), percent-encoded, so this is above S3's own 8 KiB of headers.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Most header lines in one head.
+pub const HEADER_COUNT_MAX: usize = 128;
+/// Longest object key, in bytes of UTF-8 (S3: "Creating object key names").
+pub const KEY_BYTES_MAX: usize = 1024;
+/// Shortest and longest bucket name (S3: "Bucket naming rules").
+pub const BUCKET_NAME_BYTES_MIN: usize = 3;
+/// Longest bucket name.
+pub const BUCKET_NAME_BYTES_MAX: usize = 63;
+/// User metadata: sum of the bytes of names (without `x-amz-meta-`) and values.
+pub const USER_METADATA_BYTES_MAX: usize = 2 * 1024;
+/// Largest object of a single PUT: 5 GiB.
+pub const PUT_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Most keys in one listing page.
+pub const LIST_KEYS_MAX: usize = 1000;
+/// Most keys in one DeleteObjects request.
+pub const DELETE_KEYS_MAX: usize = 1000;
+/// Largest XML request body: 1,000 keys of 1,024 bytes, every byte escaped, and their tags.
+pub const XML_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Deepest XML element nesting accepted.
+pub const XML_DEPTH_MAX: usize = 16;
+/// Clock skew allowed between a signature's date and this machine, in seconds.
+pub const CLOCK_SKEW_S_MAX: u64 = 15 * 60;
+/// Longest life of a presigned URL, in seconds (seven days).
+pub const PRESIGNED_EXPIRY_S_MAX: u64 = 7 * 24 * 3600;
+/// Life of a ticket, in seconds.
+pub const TICKET_LIFE_S: u64 = 300;
+/// Largest sealed ticket, in bytes before base64.
+pub const TICKET_BYTES_MAX: usize = 8 * 1024;
+/// Longest chunk-size line of HTTP or aws-chunked framing, extensions and signature included.
+pub const CHUNK_LINE_BYTES_MAX: usize = 512;
+/// Largest trailer section after the last chunk.
+pub const TRAILER_BYTES_MAX: usize = 4 * 1024;
+/// Payload block covered by one xxh3-64 checksum; also the unit of reading and caching.
+pub const BLOCK_BYTES: usize = 128 * 1024;
+/// Largest object stored inside the segment log by default; larger ones become blob files.
+pub const INLINE_OBJECT_BYTES_MAX: u64 = 256 * 1024;
+/// Most shards in a cluster map: a core's and a gateway's cost per request grows with it.
+pub const SHARD_COUNT_MAX: usize = 4096;

@@ -1,0 +1,43 @@
+//! A bucket as gateways keep it, and what of it a core needs.
+
+use crate::{
+    digest::checksum::ChecksumType,
+    wire::{Decoder, Encoder, WireError},
+};
+
+/// A bucket's number: unique for ever, so that a bucket deleted and made again is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BucketId(pub u64);
+
+/// The properties of a bucket that a core needs to serve it; travels inside tickets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketGrant {
+    /// The bucket's number.
+    pub id: BucketId,
+    /// The bucket's name, for error answers and logs.
+    pub name: String,
+    /// `checksum.type`: with md5 the ETag is the MD5.
+    pub checksum_type: ChecksumType,
+    /// Canonical id of the owner.
+    pub owner_id: String,
+}
+
+impl BucketGrant {
+    /// Encodes for a ticket.
+    pub fn encode(&self, encoder: &mut Encoder) {
+        encoder
+            .u64(self.id.0)
+            .string(&self.name)
+            .u8(self.checksum_type.code())
+            .string(&self.owner_id);
+    }
+    /// Decodes from a ticket.
+    pub fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            id: BucketId(decoder.u64()?),
+            name: decoder.string()?,
+            checksum_type: ChecksumType::from_code(decoder.u8()?).ok_or(WireError::Invalid)?,
+            owner_id: decoder.string()?,
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! S3's nouns and verbs: names, operations, object metadata, listing, XML.
+
+pub mod bucket;
+pub mod listing;
+pub mod merge;
+pub mod name;
+pub mod object;
+pub mod operation;
+pub mod query;
+mod refusal;
+pub mod subresource;
+mod xml_document;
+pub mod xml_read;
+pub mod xml_write;

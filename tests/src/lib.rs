@@ -1,0 +1,15 @@
+//! What the end-to-end tests share: stores made of the real binaries, raw HTTP, signatures, and real clients.
+// A harness fails by panicking: its caller is a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod command;
+pub mod digest;
+pub mod directory;
+pub mod process;
+pub mod random;
+pub mod raw;
+pub mod request;
+pub mod sign;
+pub mod store;
+pub mod tickets;
+pub mod xml;

@@ -1,0 +1,329 @@
+//! A store made of the real binaries: `corelane serve` with a gateway and a node, on free ports, in a directory of its
+//! own.
+
+use crate::{
+    directory::{Directory, program},
+    process::{children, is_running, wait_for},
+    raw::{Connection, Response},
+    request::Request,
+    sign::Signer,
+    tickets::parts,
+};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+/// The access key of every test store.
+pub const ACCESS_KEY: &str = "TESTACCESSKEY0000001";
+/// Its secret.
+pub const SECRET_KEY: &str = "test-secret-key-of-forty-characters-0001";
+
+/// A running store. Killed, with its directory removed, when dropped.
+#[derive(Debug)]
+pub struct Store {
+    directory: Directory,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    serve: Child,
+    port: u16,
+    core_ports: Vec<u16>,
+    /// Gateway and node.
+    children: Vec<(u32, String)>,
+}
+
+impl Store {
+    /// A store with the defaults: `--route auto`.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A store with further flags of `corelane serve`.
+    pub fn start_with(arguments: &[&str]) -> Self {
+        Self::start_with_environment(arguments, &[])
+    }
+
+    /// A store with further flags and environment variables.
+    pub fn start_with_environment(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut store = Self {
+            directory: Directory::new(),
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            environment: environment
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect(),
+            running: None,
+        };
+        store.start_again();
+        store
+    }
+
+    /// Where the gateway listens.
+    pub fn port(&self) -> u16 {
+        self.running.as_ref().unwrap().port
+    }
+
+    /// Where the cores listen.
+    pub fn core_ports(&self) -> &[u16] {
+        &self.running.as_ref().unwrap().core_ports
+    }
+
+    /// `http://127.0.0.1:port/s3`.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}/s3", self.port())
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    /// The process id of `corelane serve`.
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().unwrap().serve.id()
+    }
+
+    /// The process id of `corelane-gateway` or `corelane-node`.
+    pub fn child_pid(&self, name: &str) -> u32 {
+        let children = &self.running.as_ref().unwrap().children;
+        children.iter().find(|(_, program)| program == name).unwrap().0
+    }
+
+    /// What the processes wrote to standard error so far, of all starts.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+    }
+
+    /// Starts a store that was stopped, on the same data.
+    pub fn start_again(&mut self) {
+        assert!(self.running.is_none(), "the store runs");
+        let log = File::options()
+            .append(true)
+            .create(true)
+            .open(self.directory.join("log"))
+            .unwrap();
+        let mut serve = serve_command()
+            .args(["--json", "--port", "0", "--cores", &cores().to_string(), "--data"])
+            .arg(self.data())
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(n, v)| (n, v)))
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut output = BufReader::new(serve.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let Some(ready) = line.strip_prefix("READY ") else {
+            let status = serve.wait().unwrap();
+            panic!("the store did not start ({status}): {line}\n{}", self.log());
+        };
+        // Its end is closed when the process ends; nothing more is said on it.
+        std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
+        let ready: serde_json::Value = serde_json::from_str(ready).unwrap();
+        let port = |value: &serde_json::Value| u16::try_from(value.as_u64().unwrap()).unwrap();
+        let children = children(serve.id());
+        assert_eq!(children.len(), 2, "{children:?}");
+        self.running = Some(Running {
+            port: port(&ready["port"]),
+            core_ports: ready["core_ports"].as_array().unwrap().iter().map(port).collect(),
+            children,
+            serve,
+        });
+    }
+
+    /// SIGTERM; the exit status once all processes are gone.
+    pub fn stop(&mut self) -> ExitStatus {
+        let mut running = self.running.take().unwrap();
+        kill_process(pid(running.serve.id()), Signal::TERM).unwrap();
+        let status = running.serve.wait().unwrap();
+        wait_for("the children to end", || {
+            running
+                .children
+                .iter()
+                .all(|(child, _)| !is_running(*child))
+                .then_some(())
+        });
+        status
+    }
+
+    /// Waits until `corelane serve` ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.running.take().unwrap().serve.wait().unwrap()
+    }
+
+    /// SIGKILL to all three processes at once; returns when they are gone.
+    pub fn kill9(&mut self) {
+        self.running.take().unwrap().kill();
+    }
+
+    /// Stops and starts.
+    pub fn restart(&mut self) {
+        assert!(self.stop().success());
+        self.start_again();
+    }
+
+    /// A connection to the gateway.
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.port())
+    }
+
+    /// Signs as the first user, now.
+    pub fn signer(&self) -> Signer {
+        Signer::new(ACCESS_KEY, SECRET_KEY)
+    }
+
+    /// The request with a Host header for the gateway, and a User-Agent no routing table knows unless it has one.
+    pub fn addressed(&self, request: Request) -> Request {
+        let request = request.header("Host", format!("127.0.0.1:{}", self.port()));
+        if request.header_value("user-agent").is_some() {
+            return request;
+        }
+        request.header("User-Agent", "corelane-tests")
+    }
+
+    /// The request, addressed and signed as the first user.
+    pub fn signed(&self, request: Request) -> Request {
+        self.signer().sign(self.addressed(request))
+    }
+
+    /// Signs a request as the first user and sends it on a new connection.
+    #[track_caller]
+    pub fn send(&self, request: Request) -> Response {
+        self.send_as_is(&self.signed(request))
+    }
+
+    /// Sends a request as it is on a new connection to the gateway.
+    #[track_caller]
+    pub fn send_as_is(&self, request: &Request) -> Response {
+        let mut connection = self.connect();
+        connection.send(&request.to_bytes());
+        connection.receive(&request.method)
+    }
+
+    /// Signs a request as the first user, sends it, and follows a redirect as curl and other clients do: the same
+    /// request to the Location, without Authorization.
+    #[track_caller]
+    pub fn send_following(&self, request: Request) -> Response {
+        let request = self.signed(request);
+        let answer = self.send_as_is(&request);
+        if answer.status != 307 {
+            return answer;
+        }
+        let location = answer.header("location").expect("a Location");
+        let (port, target) = parts(location);
+        follow(&request, port, &target)
+    }
+
+    /// Makes a bucket.
+    #[track_caller]
+    pub fn make_bucket(&self, bucket: &str) {
+        self.send(Request::bucket("PUT", bucket)).expect_status(200);
+    }
+
+    /// Puts an object.
+    #[track_caller]
+    pub fn put(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) -> Response {
+        self.send(Request::object("PUT", bucket, key).body(body))
+            .expect_status(200)
+    }
+
+    /// Gets an object, whatever comes.
+    #[track_caller]
+    pub fn get(&self, bucket: &str, key: &str) -> Response {
+        self.send(Request::object("GET", bucket, key))
+    }
+
+    /// The keys of a bucket, all pages.
+    #[track_caller]
+    pub fn keys(&self, bucket: &str) -> Vec<String> {
+        let mut keys = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let mut request = Request::bucket("GET", bucket).query("list-type", "2");
+            if let Some(token) = &token {
+                request = request.query("continuation-token", token);
+            }
+            let page = self.send(request).expect_status(200).text();
+            keys.extend(crate::xml::texts(&page, "Key"));
+            token = crate::xml::text(&page, "NextContinuationToken");
+            if token.is_none() {
+                return keys;
+            }
+        }
+    }
+}
+
+impl Running {
+    fn kill(mut self) {
+        // The group of its own holds serve, gateway and node.
+        let _ = kill_process_group(pid(self.serve.id()), Signal::KILL);
+        self.serve.wait().unwrap();
+        wait_for("killed processes to end", || {
+            self.children.iter().all(|(child, _)| !is_running(*child)).then_some(())
+        });
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.kill();
+        }
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!(
+                "The end of the store's log:\n{}",
+                lines[lines.len().saturating_sub(60)..].join("\n")
+            );
+        }
+    }
+}
+
+/// `corelane serve` without flags: in a process group of its own, with the tests' credentials.
+pub fn serve_command() -> Command {
+    let mut command = Command::new(program("corelane"));
+    command
+        .arg("serve")
+        .env_remove("CORELANE_LOG")
+        .env("CORELANE_ACCESS_KEY", ACCESS_KEY)
+        .env("CORELANE_SECRET_KEY", SECRET_KEY)
+        .stdin(Stdio::null())
+        .process_group(0);
+    command
+}
+
+/// Sends a signed request to where a redirect points: same method, headers and body, but its own Host and no
+/// Authorization.
+#[track_caller]
+pub fn follow(request: &Request, port: u16, target: &str) -> Response {
+    let mut redirected = request
+        .clone()
+        .without_header("authorization")
+        .without_header("host")
+        .header("Host", format!("127.0.0.1:{port}"));
+    redirected.path = target.to_owned();
+    redirected.parameters.clear();
+    let mut connection = Connection::open(port);
+    connection.send(&redirected.to_bytes());
+    connection.receive(&request.method)
+}
+
+/// Two lanes where there are two cores: enough for everything that differs between cores, on any machine alike.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(2)
+}
+
+fn pid(id: u32) -> Pid {
+    Pid::from_raw(id.try_into().unwrap()).unwrap()
+}

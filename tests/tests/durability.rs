@@ -1,0 +1,239 @@
+//! Durability: what was acknowledged is there after a restart and after `kill -9`, whole and unchanged.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use corelane_tests::{
+    digest::md5_hex,
+    random::{self, Random},
+    raw::Connection,
+    request::Request,
+    store::Store,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, atomic::AtomicBool, atomic::Ordering},
+};
+
+const BUCKET: &str = "durable";
+
+/// What must be in the bucket: key to content.
+type Model = BTreeMap<String, Vec<u8>>;
+
+#[track_caller]
+fn check(store: &Store, model: &Model) {
+    assert_eq!(store.keys(BUCKET), model.keys().cloned().collect::<Vec<_>>());
+    for (key, content) in model {
+        let got = store.get(BUCKET, key).expect_status(200);
+        assert!(got.body == *content, "{key} changed");
+        assert_eq!(got.header("etag"), Some(format!("\"{}\"", md5_hex(content)).as_str()), "{key}");
+        assert_eq!(got.header("x-amz-meta-key"), Some(key.as_str()));
+    }
+}
+
+fn put(store: &Store, model: &mut Model, key: &str, content: Vec<u8>) {
+    let request = Request::object("PUT", BUCKET, key).header("x-amz-meta-key", key).body(content.clone());
+    store.send(request).expect_status(200);
+    model.insert(key.to_owned(), content);
+}
+
+#[test]
+fn restarts_and_kills_lose_nothing() {
+    let mut store = Store::start();
+    store.make_bucket(BUCKET);
+    let mut model = Model::new();
+    let mut random = Random::new(41);
+    let sizes = [0, 1, 100, 4096, 50_000, 131_072, 262_144, 262_145, 600_000, 3_000_000];
+    for round in 0..6 {
+        for _ in 0..25 {
+            let key = format!("dir-{}/key-{}", random.below(3), random.below(40));
+            if random.below(5) == 0 {
+                store.send(Request::object("DELETE", BUCKET, &key)).expect_status(204);
+                model.remove(&key);
+            } else {
+                let size = *random.choose(&sizes);
+                let content = random.bytes(size);
+                put(&store, &mut model, &key, content);
+            }
+        }
+        if round % 2 == 0 {
+            store.kill9();
+            store.start_again();
+        } else {
+            store.restart();
+        }
+        check(&store, &model);
+    }
+    // The bucket list survives as well, and so does what a bucket was not.
+    store.send(Request::bucket("HEAD", "never")).expect_status(404);
+    assert_eq!(store.stop().code(), Some(0));
+}
+
+/// Writers run while everything is killed: what they were told is stored must be there, and nothing else may be half
+/// there.
+#[test]
+fn a_kill_in_the_middle_of_writes_keeps_every_acknowledged_one() {
+    let mut store = Store::start();
+    store.make_bucket(BUCKET);
+    for round in 0..4_u64 {
+        let acknowledged = Mutex::new(BTreeMap::new());
+        let attempted = Mutex::new(BTreeMap::new());
+        let stop = AtomicBool::new(false);
+        let pause = 150 + 100 * round;
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..4_u64)
+                .map(|writer| {
+                    let (store, acknowledged, attempted, stop) = (&store, &acknowledged, &attempted, &stop);
+                    scope.spawn(move || {
+                        let mut random = Random::new(round * 100 + writer);
+                        let mut connection = store.connect();
+                        for number in 0.. {
+                            let key = format!("round-{round}/writer-{writer}/{number:05}");
+                            let size = *random.choose(&[10, 5_000, 200_000, 400_000]);
+                            let content = random.bytes(size);
+                            let put = store.signed(Request::object("PUT", BUCKET, &key).body(content.clone()));
+                            attempted.lock().unwrap().insert(key.clone(), md5_hex(&content));
+                            if stop.load(Ordering::Relaxed) || connection.try_send(&put.to_bytes()).is_err() {
+                                return;
+                            }
+                            match connection.try_receive("PUT") {
+                                Ok(answer) if answer.status == 200 => {
+                                    acknowledged.lock().unwrap().insert(key, md5_hex(&content));
+                                }
+                                _ => return,
+                            }
+                        }
+                    })
+                })
+                .collect();
+            std::thread::sleep(std::time::Duration::from_millis(pause));
+            for name in ["corelane-node", "corelane-gateway"] {
+                corelane_tests::process::signal(store.child_pid(name), rustix::process::Signal::KILL);
+            }
+            stop.store(true, Ordering::Relaxed);
+            for writer in writers {
+                writer.join().unwrap();
+            }
+        });
+        store.kill9();
+        store.start_again();
+        let (acknowledged, attempted) = (acknowledged.into_inner().unwrap(), attempted.into_inner().unwrap());
+        let listed = store.keys(BUCKET);
+        for (key, md5) in &acknowledged {
+            assert!(listed.contains(key), "{key} was acknowledged and is not listed");
+            let got = store.get(BUCKET, key).expect_status(200);
+            assert_eq!(&md5_hex(&got.body), md5, "{key}");
+        }
+        for key in listed.iter().filter(|key| key.starts_with(&format!("round-{round}/"))) {
+            let got = store.get(BUCKET, key).expect_status(200);
+            assert_eq!(Some(&md5_hex(&got.body)), attempted.get(key), "{key} is half there");
+        }
+    }
+}
+
+#[test]
+fn many_small_objects_survive_together() {
+    let mut store = Store::start();
+    store.make_bucket(BUCKET);
+    let count = 3000;
+    std::thread::scope(|scope| {
+        for lane in 0..8 {
+            let store = &store;
+            scope.spawn(move || {
+                let mut connection = store.connect();
+                for number in (lane..count).step_by(8) {
+                    let key = format!("{number:06}");
+                    let put = store.signed(Request::object("PUT", BUCKET, &key).body(format!("content {number}")));
+                    connection.send(&put.to_bytes());
+                    connection.receive("PUT").expect_status(200);
+                }
+            });
+        }
+    });
+    store.kill9();
+    store.start_again();
+    let keys = store.keys(BUCKET);
+    assert_eq!(keys, (0..count).map(|number| format!("{number:06}")).collect::<Vec<_>>());
+    let mut connection = store.connect();
+    for number in (0..count).step_by(37) {
+        connection.send(&store.signed(Request::object("GET", BUCKET, &format!("{number:06}"))).to_bytes());
+        let got = connection.receive("GET").expect_status(200);
+        assert_eq!(got.text(), format!("content {number}"));
+    }
+}
+
+/// The content of the large object at a block: every block differs, so that a misplaced one shows.
+fn block(number: u64) -> Vec<u8> {
+    random::bytes(0xB10C ^ number, BLOCK)
+}
+
+const BLOCK: usize = 1 << 20;
+
+#[test]
+fn an_object_of_1_gib_comes_back_after_a_kill() {
+    let mut store = Store::start();
+    store.make_bucket(BUCKET);
+    let blocks = 1024_u64;
+    let size = blocks * u64::try_from(BLOCK).unwrap();
+    let put = store.signed(
+        Request::object("PUT", BUCKET, "giant")
+            .header("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+            .header("Content-Length", size.to_string()),
+    );
+    let mut connection = store.connect();
+    connection.send(&put.head());
+    // The same few blocks with their number in front: making 1 GiB of random bytes is not what is tested.
+    let numbered = |number: u64| {
+        let mut content = block(number % 7);
+        content[..8].copy_from_slice(&number.to_le_bytes());
+        content
+    };
+    let mut base: Vec<Vec<u8>> = (0..7).map(block).collect();
+    for number in 0..blocks {
+        let content = &mut base[usize::try_from(number % 7).unwrap()];
+        content[..8].copy_from_slice(&number.to_le_bytes());
+        connection.send(content);
+    }
+    connection.receive("PUT").expect_status(200);
+    store.kill9();
+    store.start_again();
+    let head = store.send(Request::object("HEAD", BUCKET, "giant")).expect_status(200);
+    assert_eq!(head.header("content-length"), Some(size.to_string().as_str()));
+    let mut random = Random::new(51);
+    let sampled = (0..40).map(|_| random.next_u64() % (blocks - 1)).chain([0, blocks - 2]);
+    for number in sampled {
+        let offset = number * u64::try_from(BLOCK).unwrap() + random.next_u64() % 5000;
+        let end = offset + 1_200_000.min(size - offset - 1);
+        let part = store
+            .send(Request::object("GET", BUCKET, "giant").header("Range", format!("bytes={offset}-{end}")))
+            .expect_status(206)
+            .body;
+        let both = [numbered(number), numbered(number + 1), numbered(number + 2)].concat();
+        let start = usize::try_from(offset).unwrap() % BLOCK;
+        assert!(part == both[start..start + part.len()], "bytes {offset}-{end} differ");
+    }
+    // All of it once, as a reader that streams.
+    let mut connection = Connection::open(store.port());
+    connection.send(&store.signed(Request::object("GET", BUCKET, "giant")).to_bytes());
+    assert_eq!(connection.receive_head().unwrap().0, 200);
+    for number in 0..blocks {
+        let got = connection.take(BLOCK).unwrap();
+        assert_eq!(got[..8], number.to_le_bytes(), "block {number}");
+    }
+}
+
+#[test]
+fn several_mountpaths_hold_one_store() {
+    let second = corelane_tests::directory::Directory::new();
+    let path = second.join("second");
+    let mut store = Store::start_with(&["--data", path.to_str().unwrap()]);
+    store.make_bucket(BUCKET);
+    let mut model = Model::new();
+    for number in 0..60 {
+        let size = if number % 10 == 0 { 500_000 } else { 300 };
+        put(&store, &mut model, &format!("key-{number}"), random::bytes(number, size));
+    }
+    store.kill9();
+    store.start_again();
+    check(&store, &model);
+    assert!(path.join("corelane.format").is_file());
+    assert!(!path.join("control").exists());
+}
