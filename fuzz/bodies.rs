@@ -12,9 +12,7 @@ use corelane_proto::{
     },
     cluster::{map::NodeInfo, message::DeleteBatch},
     http::{body::Want, head::RequestHead},
-    s3::{
-        listing::ListPage, name::Target, object::ObjectHeaders, operation::Operation, query::Query, xml_read,
-    },
+    s3::{listing::ListPage, name::Target, object::ObjectHeaders, operation::Operation, query::Query, xml_read},
     wire::Decoder,
 };
 
@@ -25,7 +23,12 @@ pub fn head(data: &[u8]) {
         assert!(*length <= data.len());
         let again = RequestHead::parse(&data[..*length]);
         assert!(matches!(again, Ok(Some((_, same))) if same == *length));
-        let _ = (head.framing(), head.keep_alive(), head.decoded_length(), head.expects_continue());
+        let _ = (
+            head.framing(),
+            head.keep_alive(),
+            head.decoded_length(),
+            head.expects_continue(),
+        );
         let _ = ObjectHeaders::from_request(head);
         let _ = PayloadDeclaration::from_request(head);
         if let (Ok(target), Ok(query)) = (Target::parse(head.raw_path()), Query::parse(head.raw_query())) {
@@ -42,8 +45,12 @@ pub fn xml(data: &[u8]) {
 
 /// Signatures: parsing and verification of whatever comes.
 pub fn sigv4(data: &[u8]) {
-    let Ok(Some((head, _))) = RequestHead::parse(data) else { return };
-    let Ok(query) = Query::parse(head.raw_query()) else { return };
+    let Ok(Some((head, _))) = RequestHead::parse(data) else {
+        return;
+    };
+    let Ok(query) = Query::parse(head.raw_query()) else {
+        return;
+    };
     if let Ok(Credential::Signed(claim)) = Credential::from_request(&head, &query) {
         assert!(claim.verify(&head, "a secret nobody has", 1_369_353_600).is_err());
     }
@@ -51,8 +58,12 @@ pub fn sigv4(data: &[u8]) {
 
 /// aws-chunked bodies behind a head: never more payload than declared, the same verdict for every split.
 pub fn aws_chunked(data: &[u8]) {
-    let Some((split, data)) = data.split_first() else { return };
-    let Ok(Some((head, length))) = RequestHead::parse(data) else { return };
+    let Some((split, data)) = data.split_first() else {
+        return;
+    };
+    let Ok(Some((head, length))) = RequestHead::parse(data) else {
+        return;
+    };
     let body = &data[length..];
     let whole = decode(&head, body, body.len().max(1));
     let parts = decode(&head, body, usize::from(*split).max(1));
@@ -61,7 +72,11 @@ pub fn aws_chunked(data: &[u8]) {
 
 fn decode(head: &RequestHead, body: &[u8], step: usize) -> Option<Vec<u8>> {
     let declaration = PayloadDeclaration::from_request(head).ok()?;
-    let scope = Scope { date: "20130524".into(), region: "us-east-1".into(), service: "s3".into() };
+    let scope = Scope {
+        date: "20130524".into(),
+        region: "us-east-1".into(),
+        service: "s3".into(),
+    };
     let signer = ChunkSigner {
         signing_key: SigningKey::derive("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", &scope),
         timestamp: "20130524T000000Z".into(),

@@ -21,6 +21,8 @@ mod list;
 mod memory;
 mod non_followers;
 mod proxy;
+#[cfg(test)]
+mod proxy_tests;
 mod records;
 mod redirect;
 mod redirect_table;

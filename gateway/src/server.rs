@@ -72,8 +72,8 @@ async fn accept(gateway: &Rc<Gateway>, listener: &Listener) {
     }
 }
 
-/// Raises RLIMIT_NOFILE to its hard limit. How many connections it holds, at two descriptors each: a proxied request
-/// needs one to its core.
+/// Raises RLIMIT_NOFILE to its hard limit. How many client connections it holds: a quarter is left for connections to
+/// cores, since most clients are idle most of the time.
 fn raise_descriptor_limit() -> usize {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -88,6 +88,7 @@ fn raise_descriptor_limit() -> usize {
     let Some(descriptors) = getrlimit(Resource::Nofile).current else {
         return CONNECTION_COUNT_MAX;
     };
-    let fitting = usize::try_from(descriptors.saturating_sub(DESCRIPTOR_RESERVE) / 2).unwrap_or(CONNECTION_COUNT_MAX);
+    let fitting =
+        usize::try_from(descriptors.saturating_sub(DESCRIPTOR_RESERVE) / 4 * 3).unwrap_or(CONNECTION_COUNT_MAX);
     fitting.clamp(1, CONNECTION_COUNT_MAX)
 }

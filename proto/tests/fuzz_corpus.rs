@@ -5,7 +5,9 @@
 mod bodies;
 
 fn corpus(target: &str, body: fn(&[u8])) {
-    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/corpus")
+        .join(target);
     let mut files = 0;
     for entry in std::fs::read_dir(&directory).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();

@@ -39,9 +39,14 @@ impl Clients {
 
     /// For this store, with another key.
     pub fn with_key(store: &Store, access_key: &str, secret_key: &str) -> Self {
+        Self::at(store.port(), access_key, secret_key)
+    }
+
+    /// For a store on this machine, with this key.
+    pub fn at(port: u16, access_key: &str, secret_key: &str) -> Self {
         Self {
             home: Directory::new(),
-            server: format!("127.0.0.1:{}", store.port()),
+            server: format!("127.0.0.1:{port}"),
             access_key: access_key.to_owned(),
             secret_key: secret_key.to_owned(),
         }

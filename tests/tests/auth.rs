@@ -40,7 +40,9 @@ fn unsigned_requests_are_refused() {
         Request::object("GET", "safe", "key"),
         Request::object("PUT", "safe", "key").body("changed"),
         Request::object("DELETE", "safe", "key"),
-        Request::bucket("POST", "safe").subresource("delete").body("<Delete><Object><Key>key</Key></Object></Delete>"),
+        Request::bucket("POST", "safe")
+            .subresource("delete")
+            .body("<Delete><Object><Key>key</Key></Object></Delete>"),
         Request::object("GET", "safe", "missing"),
         Request::bucket("GET", "missing"),
         Request::new("GET", "/v1/keys"),
@@ -66,7 +68,11 @@ fn unknown_keys_and_wrong_secrets_are_told_apart() {
     let mut signer = store.signer();
     signer.secret_key.push('x');
     let answer = store.send_as_is(&signer.sign(get));
-    assert!(answer.text().contains(&format!("<AWSAccessKeyId>{ACCESS_KEY}</AWSAccessKeyId>")));
+    assert!(
+        answer
+            .text()
+            .contains(&format!("<AWSAccessKeyId>{ACCESS_KEY}</AWSAccessKeyId>"))
+    );
     refused(answer, "SignatureDoesNotMatch");
 }
 
@@ -74,7 +80,9 @@ fn unknown_keys_and_wrong_secrets_are_told_apart() {
 fn a_signature_covers_method_path_query_and_headers() {
     let store = store();
     let signed = store.signed(
-        Request::object("GET", "safe", "other").query("response-content-type", "a/b").header("x-amz-meta-a", "1"),
+        Request::object("GET", "safe", "other")
+            .query("response-content-type", "a/b")
+            .header("x-amz-meta-a", "1"),
     );
     let mut changed = Vec::new();
     let mut request = signed.clone();
@@ -87,19 +95,37 @@ fn a_signature_covers_method_path_query_and_headers() {
     request.parameters[0].1 = Some("c/d".to_owned());
     changed.push(request);
     changed.push(signed.clone().query("prefix", "x"));
-    changed.push(signed.clone().without_header("x-amz-meta-a").header("x-amz-meta-a", "2"));
+    changed.push(
+        signed
+            .clone()
+            .without_header("x-amz-meta-a")
+            .header("x-amz-meta-a", "2"),
+    );
     changed.push(signed.clone().without_header("host").header("Host", "elsewhere"));
-    changed.push(signed.clone().without_header("x-amz-content-sha256").header("x-amz-content-sha256", sha256_hex(b"x")));
+    changed.push(
+        signed
+            .clone()
+            .without_header("x-amz-content-sha256")
+            .header("x-amz-content-sha256", sha256_hex(b"x")),
+    );
     let authorization = signed.header_value("authorization").unwrap().to_owned();
     let flipped = match authorization.chars().last().unwrap() {
         '0' => format!("{}1", &authorization[..authorization.len() - 1]),
         _ => format!("{}0", &authorization[..authorization.len() - 1]),
     };
-    changed.push(signed.clone().without_header("authorization").header("Authorization", flipped));
+    changed.push(
+        signed
+            .clone()
+            .without_header("authorization")
+            .header("Authorization", flipped),
+    );
     for request in changed {
         refused(store.send_as_is(&request), "SignatureDoesNotMatch");
     }
-    refused(store.send_as_is(&signed.clone().header("x-amz-acl", "public-read")), "AccessDenied");
+    refused(
+        store.send_as_is(&signed.clone().header("x-amz-acl", "public-read")),
+        "AccessDenied",
+    );
     store.send_as_is(&signed).expect_error(404, "NoSuchKey");
 }
 
@@ -123,10 +149,21 @@ fn clocks_may_differ_by_fifteen_minutes() {
 fn headers_a_signature_needs_must_be_there() {
     let store = store();
     let signed = store.signed(Request::object("GET", "safe", "key"));
-    refused(store.send_as_is(&signed.clone().without_header("x-amz-date")), "AccessDenied");
-    refused(store.send_as_is(&signed.clone().without_header("x-amz-content-sha256")), "InvalidRequest");
+    refused(
+        store.send_as_is(&signed.clone().without_header("x-amz-date")),
+        "AccessDenied",
+    );
+    refused(
+        store.send_as_is(&signed.clone().without_header("x-amz-content-sha256")),
+        "InvalidRequest",
+    );
     let authorization = |value: &str| {
-        store.send_as_is(&signed.clone().without_header("authorization").header("Authorization", value))
+        store.send_as_is(
+            &signed
+                .clone()
+                .without_header("authorization")
+                .header("Authorization", value),
+        )
     };
     for malformed in [
         "AWS4-HMAC-SHA256",
@@ -137,7 +174,10 @@ fn headers_a_signature_needs_must_be_there() {
         refused(authorization(malformed), "AuthorizationHeaderMalformed");
     }
     refused(authorization("Bearer x"), "InvalidArgument");
-    refused(authorization(&format!("AWS {ACCESS_KEY}:c2lnbmF0dXJl")), "InvalidRequest");
+    refused(
+        authorization(&format!("AWS {ACCESS_KEY}:c2lnbmF0dXJl")),
+        "InvalidRequest",
+    );
     let both = store.signer().presign(signed, 60);
     assert_eq!(store.send_as_is(&both).status, 400);
 }
@@ -164,8 +204,14 @@ fn presigned_urls_work_until_they_expire() {
     assert_eq!(store.get("safe", "by url").body, b"uploaded");
 
     refused(store.send_as_is(&presign(get(), 120, 60)), "AccessDenied");
-    refused(store.send_as_is(&presign(get(), 0, 7 * 86_400 + 1)), "AuthorizationQueryParametersError");
-    refused(store.send_as_is(&presign(get(), 0, 60).query("response-expires", "x")), "SignatureDoesNotMatch");
+    refused(
+        store.send_as_is(&presign(get(), 0, 7 * 86_400 + 1)),
+        "AuthorizationQueryParametersError",
+    );
+    refused(
+        store.send_as_is(&presign(get(), 0, 60).query("response-expires", "x")),
+        "SignatureDoesNotMatch",
+    );
     let mut other = presign(get(), 0, 60);
     other.path = "/s3/safe/by%20url".to_owned();
     refused(store.send_as_is(&other), "SignatureDoesNotMatch");
@@ -199,7 +245,11 @@ const CHUNK_BYTES: usize = 65_536;
 fn signed_chunks_length(body: usize) -> usize {
     let chunk = |bytes: usize| format!("{bytes:x}").len() + ";chunk-signature=".len() + 64 + 4 + bytes;
     body / CHUNK_BYTES * chunk(CHUNK_BYTES)
-        + if body.is_multiple_of(CHUNK_BYTES) { 0 } else { chunk(body % CHUNK_BYTES) }
+        + if body.is_multiple_of(CHUNK_BYTES) {
+            0
+        } else {
+            chunk(body % CHUNK_BYTES)
+        }
         + chunk(0)
 }
 
@@ -230,17 +280,23 @@ fn signed_chunks_are_stored_only_when_every_signature_fits() {
                 let mut wrong = framed.clone();
                 wrong[position] = if wrong[position] == b'0' { b'1' } else { b'0' };
                 assert_eq!(send(wrong).status, 403, "{size} at {position}");
-                store.send_following(Request::object("GET", "safe", &key)).expect_error(404, "NoSuchKey");
+                store
+                    .send_following(Request::object("GET", "safe", &key))
+                    .expect_error(404, "NoSuchKey");
             }
             if size > 0 {
                 let mut wrong = framed.clone();
                 let payload_at = framed.windows(2).position(|window| window == b"\r\n").unwrap() + 2;
                 wrong[payload_at] ^= 1;
                 send(wrong).expect_error(403, "SignatureDoesNotMatch");
-                store.send_following(Request::object("GET", "safe", &key)).expect_error(404, "NoSuchKey");
+                store
+                    .send_following(Request::object("GET", "safe", &key))
+                    .expect_error(404, "NoSuchKey");
             }
             send(framed).expect_status(200);
-            let got = store.send_following(Request::object("GET", "safe", &key)).expect_status(200);
+            let got = store
+                .send_following(Request::object("GET", "safe", &key))
+                .expect_status(200);
             assert!(got.body == body);
             // How it travelled is no property of the object.
             assert_eq!(got.header("content-encoding"), None);
@@ -269,9 +325,13 @@ fn an_unsigned_trailer_is_verified_before_the_object_is_stored() {
             assert_eq!(send(missing, size, "x-amz-checksum-crc32").status, 400);
             assert_eq!(send(good.clone(), size + 1, "x-amz-checksum-crc32").status, 400);
             assert_eq!(send(good.clone(), size, "x-amz-checksum-unknown").status, 400);
-            store.send_following(Request::object("GET", "safe", &key)).expect_error(404, "NoSuchKey");
+            store
+                .send_following(Request::object("GET", "safe", &key))
+                .expect_error(404, "NoSuchKey");
             send(good, size, "x-amz-checksum-crc32").expect_status(200);
-            let got = store.send_following(Request::object("GET", "safe", &key)).expect_status(200);
+            let got = store
+                .send_following(Request::object("GET", "safe", &key))
+                .expect_status(200);
             assert!(got.body == body);
         }
     }
@@ -286,11 +346,17 @@ fn an_unsigned_trailer_does_not_make_up_for_a_wrong_signature() {
         .body(framed);
     let mut signer = store.signer();
     signer.secret_key.push('x');
-    refused(store.send_as_is(&signer.sign(store.addressed(request.clone()))), "SignatureDoesNotMatch");
+    refused(
+        store.send_as_is(&signer.sign(store.addressed(request.clone()))),
+        "SignatureDoesNotMatch",
+    );
     refused(store.send_as_is(&store.addressed(request.clone())), "AccessDenied");
     let mut signer = store.signer();
     signer.access_key = "NOSUCHKEY00000000000".to_owned();
-    refused(store.send_as_is(&signer.sign(store.addressed(request))), "InvalidAccessKeyId");
+    refused(
+        store.send_as_is(&signer.sign(store.addressed(request))),
+        "InvalidAccessKeyId",
+    );
     assert_eq!(store.get("safe", "key").body, b"untouched");
 }
 
@@ -300,7 +366,10 @@ fn without_authentication_everyone_may_do_everything() {
     let plain = |request: Request| store.send_as_is(&store.addressed(request));
     plain(Request::bucket("PUT", "open")).expect_status(200);
     plain(Request::object("PUT", "open", "key").body("x")).expect_status(200);
-    assert_eq!(plain(Request::object("GET", "open", "key")).expect_status(200).body, b"x");
+    assert_eq!(
+        plain(Request::object("GET", "open", "key")).expect_status(200).body,
+        b"x"
+    );
     // A signature of an unknown key is not looked at.
     let mut signer = store.signer();
     signer.access_key = "ANYONE00000000000000".to_owned();

@@ -10,14 +10,20 @@ use corelane_tests::{
 };
 
 fn document(keys: &[String], quiet: bool) -> String {
-    let objects: String =
-        keys.iter().map(|key| format!("<Object><Key>{}</Key></Object>", xml::escape(key))).collect();
+    let objects: String = keys
+        .iter()
+        .map(|key| format!("<Object><Key>{}</Key></Object>", xml::escape(key)))
+        .collect();
     let quiet = if quiet { "<Quiet>true</Quiet>" } else { "" };
-    format!("<?xml version=\"1.0\"?><Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{quiet}{objects}</Delete>")
+    format!(
+        "<?xml version=\"1.0\"?><Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{quiet}{objects}</Delete>"
+    )
 }
 
 fn delete(store: &Store, body: &str) -> Response {
-    let request = Request::bucket("POST", "many").subresource("delete").header("Content-MD5", md5_base64(body.as_bytes()));
+    let request = Request::bucket("POST", "many")
+        .subresource("delete")
+        .header("Content-MD5", md5_base64(body.as_bytes()));
     store.send(request.body(body))
 }
 
@@ -33,8 +39,10 @@ fn many_keys_go_at_once_and_missing_ones_count_as_gone() {
     store.put("many", "stays", "x");
     keys.push("never was".to_owned());
     let answer = delete(&store, &document(&keys, false)).expect_status(200).text();
-    let mut deleted: Vec<String> =
-        xml::inner(&answer, "Deleted").iter().map(|deleted| xml::text(deleted, "Key").unwrap()).collect();
+    let mut deleted: Vec<String> = xml::inner(&answer, "Deleted")
+        .iter()
+        .map(|deleted| xml::text(deleted, "Key").unwrap())
+        .collect();
     deleted.sort();
     keys.sort();
     assert_eq!(deleted, keys);
@@ -47,7 +55,9 @@ fn quiet_reports_errors_only() {
     let store = Store::start();
     store.make_bucket("many");
     store.put("many", "a", "x");
-    let answer = delete(&store, &document(&["a".to_owned(), "k".repeat(1025)], true)).expect_status(200).text();
+    let answer = delete(&store, &document(&["a".to_owned(), "k".repeat(1025)], true))
+        .expect_status(200)
+        .text();
     assert!(xml::inner(&answer, "Deleted").is_empty(), "{answer}");
     let errors = xml::inner(&answer, "Error");
     assert_eq!(errors.len(), 1, "{answer}");
@@ -75,11 +85,22 @@ fn a_body_that_is_not_what_it_should_be_deletes_nothing() {
     store.put("many", "key", "x");
     let body = document(&["key".to_owned()], false);
     let with = |name: &str, value: String| {
-        store.send(Request::bucket("POST", "many").subresource("delete").header(name, value).body(body.as_str()))
+        store.send(
+            Request::bucket("POST", "many")
+                .subresource("delete")
+                .header(name, value)
+                .body(body.as_str()),
+        )
     };
     with("Content-MD5", md5_base64(b"other")).expect_error(400, "BadDigest");
     with("x-amz-checksum-crc32", crc32_base64(b"other")).expect_error(400, "BadDigest");
-    for wrong in ["<Delete>", "<Delete><Object/></Delete>", "<Other/>", "", "<Delete><Object><Key>key</Key></Object>"] {
+    for wrong in [
+        "<Delete>",
+        "<Delete><Object/></Delete>",
+        "<Other/>",
+        "",
+        "<Delete><Object><Key>key</Key></Object>",
+    ] {
         let answer = delete(&store, wrong);
         assert_eq!(answer.status, 400, "{wrong}: {}", answer.text());
     }
@@ -87,7 +108,11 @@ fn a_body_that_is_not_what_it_should_be_deletes_nothing() {
     // As boto3 sends it: a checksum in place of Content-MD5, and `?delete=`.
     let request = Request::bucket("POST", "many").query("delete", "");
     store
-        .send(request.header("x-amz-checksum-crc32", crc32_base64(body.as_bytes())).body(body))
+        .send(
+            request
+                .header("x-amz-checksum-crc32", crc32_base64(body.as_bytes()))
+                .body(body),
+        )
         .expect_status(200);
     assert!(store.keys("many").is_empty());
 }

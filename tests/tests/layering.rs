@@ -17,7 +17,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that do I/O or run tasks: what two processes agree on must not know them.
-const RUNTIMES: &[&str] = &["glommio", "monoio", "monoio-compat", "tokio", "hyper", "reqwest", "rustix", "redb"];
+const RUNTIMES: &[&str] = &[
+    "glommio",
+    "monoio",
+    "monoio-compat",
+    "tokio",
+    "hyper",
+    "reqwest",
+    "rustix",
+    "redb",
+];
 
 fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
@@ -43,17 +52,31 @@ fn dependencies(package: &Value) -> Vec<String> {
 fn crates_use_each_other_in_one_direction() {
     let packages = packages();
     let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
-    let names: Vec<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = packages
+        .iter()
+        .map(|package| package["name"].as_str().unwrap())
+        .collect();
     for package in &packages {
         let name = package["name"].as_str().unwrap();
-        let may_use = allowed.get(name).unwrap_or_else(|| panic!("{name} is new: say here what it may use"));
-        for used in dependencies(package).iter().filter(|used| names.contains(&used.as_str())) {
+        let may_use = allowed
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is new: say here what it may use"));
+        for used in dependencies(package)
+            .iter()
+            .filter(|used| names.contains(&used.as_str()))
+        {
             assert!(may_use.contains(&used.as_str()), "{name} must not use {used}");
         }
     }
-    let proto = packages.iter().find(|package| package["name"] == "corelane-proto").unwrap();
+    let proto = packages
+        .iter()
+        .find(|package| package["name"] == "corelane-proto")
+        .unwrap();
     for used in dependencies(proto) {
-        assert!(!RUNTIMES.contains(&used.as_str()), "proto does no I/O and must not use {used}");
+        assert!(
+            !RUNTIMES.contains(&used.as_str()),
+            "proto does no I/O and must not use {used}"
+        );
     }
 }
 
@@ -82,8 +105,11 @@ fn names(path: &Path, word: &str) -> bool {
 fn each_runtime_is_named_in_one_file_a_crate() {
     assert_eq!(files_that_name("node", "glommio"), ["rt.rs"]);
     assert_eq!(files_that_name("mountpath", "glommio"), ["io.rs"]);
-    assert_eq!(files_that_name("gateway", "monoio"), ["rt.rs"]);
-    assert!(files_that_name("gateway", "monoio_compat").len() <= 1);
+    // monoio-compat is the bridge to hyper, and has its file.
+    let bridge = files_that_name("gateway", "monoio_compat");
+    assert!(bridge.len() <= 1, "{bridge:?}");
+    let others = files_that_name("gateway", "monoio").into_iter().filter(|file| !bridge.contains(file));
+    assert_eq!(others.collect::<Vec<_>>(), ["rt.rs"]);
     for (crate_directory, runtimes) in [
         ("proto", &["glommio", "monoio", "tokio"] as &[&str]),
         ("node", &["monoio", "tokio"]),
@@ -92,7 +118,11 @@ fn each_runtime_is_named_in_one_file_a_crate() {
         ("cli", &["glommio", "monoio", "tokio"]),
     ] {
         for runtime in runtimes {
-            assert_eq!(files_that_name(crate_directory, runtime), [""; 0], "{crate_directory} names {runtime}");
+            assert_eq!(
+                files_that_name(crate_directory, runtime),
+                [""; 0],
+                "{crate_directory} names {runtime}"
+            );
         }
     }
 }

@@ -14,7 +14,10 @@ struct Entry {
 /// What a listing of all pages must hold.
 fn model(keys: &BTreeSet<String>, prefix: &str, delimiter: &str, after: &str) -> Vec<Entry> {
     let mut entries = BTreeSet::new();
-    for key in keys.iter().filter(|key| key.starts_with(prefix) && key.as_str() > after) {
+    for key in keys
+        .iter()
+        .filter(|key| key.starts_with(prefix) && key.as_str() > after)
+    {
         let rest = &key[prefix.len()..];
         let rolled = (!delimiter.is_empty()).then(|| rest.find(delimiter)).flatten();
         match rolled {
@@ -80,7 +83,11 @@ fn random_keys() -> BTreeSet<String> {
     let mut random = Random::new(11);
     let parts = ["a", "b", "ab", "/", "/", "//", "-", "é", "0", "~", "dir/", "z"];
     (0..160)
-        .map(|_| (0..=random.below(6)).map(|_| *random.choose(&parts)).collect::<String>())
+        .map(|_| {
+            (0..=random.below(6))
+                .map(|_| *random.choose(&parts))
+                .collect::<String>()
+        })
         .collect()
 }
 
@@ -93,13 +100,24 @@ fn every_listing_is_what_the_model_says_page_by_page() {
     let delimiters = ["", "/", "/", "//", "-", "a", "ab", "é", "dir/"];
     let afters = ["", "", "", "a", "a/", "ab/b", "dir/", "dir/0", "é", "~", "zzz", "/"];
     for _ in 0..80 {
-        let (prefix, delimiter, after) =
-            (*random.choose(&prefixes), *random.choose(&delimiters), *random.choose(&afters));
+        let (prefix, delimiter, after) = (
+            *random.choose(&prefixes),
+            *random.choose(&delimiters),
+            *random.choose(&afters),
+        );
         let max_keys = 1 + random.below(40);
         let expected = model(&keys, prefix, delimiter, after);
         let what = format!("prefix {prefix:?} delimiter {delimiter:?} after {after:?} max-keys {max_keys}");
-        assert_eq!(all_pages_v2(&store, prefix, delimiter, after, max_keys), expected, "v2 {what}");
-        assert_eq!(all_pages_v1(&store, prefix, delimiter, after, max_keys), expected, "v1 {what}");
+        assert_eq!(
+            all_pages_v2(&store, prefix, delimiter, after, max_keys),
+            expected,
+            "v2 {what}"
+        );
+        assert_eq!(
+            all_pages_v1(&store, prefix, delimiter, after, max_keys),
+            expected,
+            "v1 {what}"
+        );
     }
 }
 
@@ -192,7 +210,9 @@ fn entries_say_what_there_is_to_say() {
     assert_eq!(xml::text(xml::inner(one, "Owner")[0], "ID").unwrap().len(), 64);
 
     let v2 = |owner: &str| {
-        let request = Request::bucket("GET", BUCKET).query("list-type", "2").query("fetch-owner", owner);
+        let request = Request::bucket("GET", BUCKET)
+            .query("list-type", "2")
+            .query("fetch-owner", owner);
         store.send(request).expect_status(200).text()
     };
     assert!(xml::inner(&v2("false"), "Owner").is_empty());
@@ -204,7 +224,11 @@ fn limits_of_a_page_are_kept() {
     let keys: BTreeSet<String> = (0..1100).map(|number| format!("key-{number:04}")).collect();
     let store = filled_store(&keys);
     let list = |max_keys: &str| {
-        store.send(Request::bucket("GET", BUCKET).query("list-type", "2").query("max-keys", max_keys))
+        store.send(
+            Request::bucket("GET", BUCKET)
+                .query("list-type", "2")
+                .query("max-keys", max_keys),
+        )
     };
     for (asked, expected) in [("5000", 1000), ("1000", 1000), ("999", 999), ("1", 1), ("0", 0)] {
         let page = list(asked).expect_status(200).text();
@@ -222,7 +246,12 @@ fn limits_of_a_page_are_kept() {
 
 #[test]
 fn names_are_encoded_when_asked_for() {
-    let keys = BTreeSet::from(["a b".to_owned(), "a&b/c d".to_owned(), "\u{1}x".to_owned(), "ü/ä".to_owned()]);
+    let keys = BTreeSet::from([
+        "a b".to_owned(),
+        "a&b/c d".to_owned(),
+        "\u{1}x".to_owned(),
+        "ü/ä".to_owned(),
+    ]);
     let store = filled_store(&keys);
     for version in ["1", "2"] {
         let request = Request::bucket("GET", BUCKET)
@@ -232,7 +261,11 @@ fn names_are_encoded_when_asked_for() {
             .query("prefix", "");
         let request = if version == "1" {
             Request {
-                parameters: request.parameters.into_iter().filter(|(name, _)| name != "list-type").collect(),
+                parameters: request
+                    .parameters
+                    .into_iter()
+                    .filter(|(name, _)| name != "list-type")
+                    .collect(),
                 ..request
             }
         } else {
@@ -247,8 +280,10 @@ fn names_are_encoded_when_asked_for() {
         let found: Vec<String> = xml::texts(&page, "Key").iter().map(decode).collect();
         assert_eq!(found, ["\u{1}x", "a b"]);
         assert!(xml::texts(&page, "Key").iter().all(|key| !key.contains([' ', '\u{1}'])));
-        let prefixes: Vec<String> =
-            xml::inner(&page, "CommonPrefixes").iter().map(|p| decode(&xml::text(p, "Prefix").unwrap())).collect();
+        let prefixes: Vec<String> = xml::inner(&page, "CommonPrefixes")
+            .iter()
+            .map(|p| decode(&xml::text(p, "Prefix").unwrap()))
+            .collect();
         assert_eq!(prefixes, ["a&b/", "ü/"]);
     }
     let bad = Request::bucket("GET", BUCKET).query("encoding-type", "base64");
@@ -259,13 +294,17 @@ fn names_are_encoded_when_asked_for() {
 fn a_made_up_continuation_token_is_refused() {
     let store = filled_store(&BTreeSet::from(["key".to_owned()]));
     for token in ["nonsense", "", "AAAA", "%%%"] {
-        let request = Request::bucket("GET", BUCKET).query("list-type", "2").query("continuation-token", token);
+        let request = Request::bucket("GET", BUCKET)
+            .query("list-type", "2")
+            .query("continuation-token", token);
         store.send(request).expect_error(400, "InvalidArgument");
     }
     store
         .send(Request::bucket("GET", BUCKET).query("list-type", "3"))
         .expect_error(400, "InvalidArgument");
-    store.send(Request::bucket("GET", "nowhere")).expect_error(404, "NoSuchBucket");
+    store
+        .send(Request::bucket("GET", "nowhere"))
+        .expect_error(404, "NoSuchBucket");
 }
 
 #[test]

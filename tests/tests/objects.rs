@@ -28,9 +28,13 @@ fn every_size_comes_back_as_it_went() {
             let etag = format!("\"{}\"", md5_hex(&body));
             let put = store.send_following(Request::object("PUT", "sizes", &key).body(body.clone()));
             assert_eq!(put.expect_status(200).header("etag"), Some(etag.as_str()));
-            let got = store.send_following(Request::object("GET", "sizes", &key)).expect_status(200);
+            let got = store
+                .send_following(Request::object("GET", "sizes", &key))
+                .expect_status(200);
             assert!(got.body == body, "{size} bytes came back different");
-            let head = store.send_following(Request::object("HEAD", "sizes", &key)).expect_status(200);
+            let head = store
+                .send_following(Request::object("HEAD", "sizes", &key))
+                .expect_status(200);
             for answer in [&got, &head] {
                 assert_eq!(answer.header("content-length"), Some(size.to_string().as_str()));
                 assert_eq!(answer.header("etag"), Some(etag.as_str()));
@@ -43,8 +47,12 @@ fn every_size_comes_back_as_it_went() {
         }
         for size in SIZES {
             let key = format!("object-{size}");
-            store.send_following(Request::object("DELETE", "sizes", &key)).expect_status(204);
-            store.send_following(Request::object("GET", "sizes", &key)).expect_error(404, "NoSuchKey");
+            store
+                .send_following(Request::object("DELETE", "sizes", &key))
+                .expect_status(204);
+            store
+                .send_following(Request::object("GET", "sizes", &key))
+                .expect_error(404, "NoSuchKey");
         }
         assert!(store.keys("sizes").is_empty());
     }
@@ -75,15 +83,21 @@ fn metadata_is_kept_and_replaced_with_the_object() {
             }
             store.send_following(put.clone()).expect_status(200);
             for method in ["GET", "HEAD"] {
-                let answer = store.send_following(Request::object(method, "meta", &key)).expect_status(200);
+                let answer = store
+                    .send_following(Request::object(method, "meta", &key))
+                    .expect_status(200);
                 for (name, value) in given {
                     assert_eq!(answer.header(name), Some(value), "{name} by {method}");
                 }
             }
             // Names compare without case; values stay.
-            let upper = Request::object("PUT", "meta", &key).header("X-Amz-Meta-CamelCase", "Value").body("x");
+            let upper = Request::object("PUT", "meta", &key)
+                .header("X-Amz-Meta-CamelCase", "Value")
+                .body("x");
             store.send_following(upper).expect_status(200);
-            let answer = store.send_following(Request::object("HEAD", "meta", &key)).expect_status(200);
+            let answer = store
+                .send_following(Request::object("HEAD", "meta", &key))
+                .expect_status(200);
             assert_eq!(answer.header("x-amz-meta-camelcase"), Some("Value"));
             for (name, _) in given.iter().filter(|(name, _)| *name != "content-type") {
                 assert_eq!(answer.header(name), None, "{name} outlived its object");
@@ -103,7 +117,9 @@ fn user_metadata_is_limited_to_2_kib() {
             .body("x")
     };
     store.send(with(2048 - "name".len())).expect_status(200);
-    store.send(with(2049 - "name".len())).expect_error(400, "MetadataTooLarge");
+    store
+        .send(with(2049 - "name".len()))
+        .expect_error(400, "MetadataTooLarge");
     let kept = store.send(Request::object("HEAD", "limit", "key")).expect_status(200);
     assert_eq!(kept.header("x-amz-meta-name").unwrap().len(), 2044);
 }
@@ -116,7 +132,9 @@ fn ranges_are_answered_as_s3_does() {
         for size in [1000, 1_000_000] {
             let body = random::bytes(3, size);
             let key = format!("{size}");
-            store.send_following(Request::object("PUT", "ranges", &key).body(body.clone())).expect_status(200);
+            store
+                .send_following(Request::object("PUT", "ranges", &key).body(body.clone()))
+                .expect_status(200);
             let ask = |method: &str, range: &str| {
                 store.send_following(Request::object(method, "ranges", &key).header("Range", range))
             };
@@ -131,7 +149,11 @@ fn ranges_are_answered_as_s3_does() {
                 (format!("bytes={last}-{last}"), last, size),
                 ("bytes=900-99999999999".to_owned(), 900, size),
                 ("bytes=-99999999999".to_owned(), 0, size),
-                (format!("bytes={}-{}", size / 2 - 3, size / 2 + 3), size / 2 - 3, size / 2 + 4),
+                (
+                    format!("bytes={}-{}", size / 2 - 3, size / 2 + 3),
+                    size / 2 - 3,
+                    size / 2 + 4,
+                ),
             ] {
                 for method in ["GET", "HEAD"] {
                     let part = ask(method, &range).expect_status(206);
@@ -143,18 +165,37 @@ fn ranges_are_answered_as_s3_does() {
                     }
                 }
             }
-            for beyond in [format!("bytes={size}-"), format!("bytes={size}-{}", size + 5), "bytes=-0".to_owned()] {
+            for beyond in [
+                format!("bytes={size}-"),
+                format!("bytes={size}-{}", size + 5),
+                "bytes=-0".to_owned(),
+            ] {
                 let refused = ask("GET", &beyond).expect_error(416, "InvalidRange");
-                assert!(refused.text().contains(&format!("<ActualObjectSize>{size}</ActualObjectSize>")));
+                assert!(
+                    refused
+                        .text()
+                        .contains(&format!("<ActualObjectSize>{size}</ActualObjectSize>"))
+                );
                 assert_eq!(ask("HEAD", &beyond).status, 416);
             }
-            for ignored in ["bytes=5-2", "bytes=a-b", "bytes=", "bytes", "items=0-1", "bytes=0-1,5-6", "bytes=--1", "0-1"] {
+            for ignored in [
+                "bytes=5-2",
+                "bytes=a-b",
+                "bytes=",
+                "bytes",
+                "items=0-1",
+                "bytes=0-1,5-6",
+                "bytes=--1",
+                "0-1",
+            ] {
                 let whole = ask("GET", ignored).expect_status(200);
                 assert!(whole.body == body, "{ignored}");
                 assert_eq!(whole.header("content-range"), None);
             }
         }
-        store.send_following(Request::object("PUT", "ranges", "empty")).expect_status(200);
+        store
+            .send_following(Request::object("PUT", "ranges", "empty"))
+            .expect_status(200);
         for range in ["bytes=0-", "bytes=0-0", "bytes=-1"] {
             let answer = store.send_following(Request::object("GET", "ranges", "empty").header("Range", range));
             answer.expect_error(416, "InvalidRange");
@@ -165,10 +206,10 @@ fn ranges_are_answered_as_s3_does() {
 #[test]
 fn conditions_of_reads_are_evaluated() {
     let store = Store::start();
-    store.make_bucket("if");
+    store.make_bucket("conditions");
     let etag = format!("\"{}\"", md5_hex(b"content"));
-    store.put("if", "key", "content");
-    let with = |name: &str, value: &str| store.send(Request::object("GET", "if", "key").header(name, value));
+    store.put("conditions", "key", "content");
+    let with = |name: &str, value: &str| store.send(Request::object("GET", "conditions", "key").header(name, value));
     with("If-Match", &etag).expect_status(200);
     with("If-Match", "*").expect_status(200);
     with("If-Match", "\"other\"").expect_error(412, "PreconditionFailed");
@@ -207,12 +248,20 @@ fn missing_objects_and_buckets_are_told_apart() {
     store.make_bucket("there");
     let missing = store.get("there", "nothing").expect_error(404, "NoSuchKey");
     assert!(missing.text().contains("<Key>nothing</Key>"));
-    let head = store.send(Request::object("HEAD", "there", "nothing")).expect_status(404);
+    let head = store
+        .send(Request::object("HEAD", "there", "nothing"))
+        .expect_status(404);
     assert!(head.body.is_empty());
-    store.send(Request::object("DELETE", "there", "nothing")).expect_status(204);
+    store
+        .send(Request::object("DELETE", "there", "nothing"))
+        .expect_status(204);
     store.get("nowhere", "nothing").expect_error(404, "NoSuchBucket");
-    store.send(Request::object("DELETE", "nowhere", "nothing")).expect_error(404, "NoSuchBucket");
-    store.send(Request::object("HEAD", "nowhere", "nothing")).expect_status(404);
+    store
+        .send(Request::object("DELETE", "nowhere", "nothing"))
+        .expect_error(404, "NoSuchBucket");
+    store
+        .send(Request::object("HEAD", "nowhere", "nothing"))
+        .expect_status(404);
 }
 
 #[test]
@@ -226,12 +275,22 @@ fn declared_digests_are_verified_before_anything_is_stored() {
             let put = || Request::object("PUT", "digests", &key).body(body.clone());
             let refused = |request: Request, code: &str| {
                 let answer = store.send_following(request);
-                assert_eq!((answer.status, answer.code().as_str()), (400, code), "{}", answer.text());
-                store.send_following(Request::object("GET", "digests", &key)).expect_error(404, "NoSuchKey");
+                assert_eq!(
+                    (answer.status, answer.code().as_str()),
+                    (400, code),
+                    "{}",
+                    answer.text()
+                );
+                store
+                    .send_following(Request::object("GET", "digests", &key))
+                    .expect_error(404, "NoSuchKey");
             };
             refused(put().header("Content-MD5", md5_base64(b"other")), "BadDigest");
             refused(put().header("Content-MD5", "short"), "InvalidDigest");
-            refused(put().header("x-amz-checksum-crc32", crc32_base64(b"other")), "BadDigest");
+            refused(
+                put().header("x-amz-checksum-crc32", crc32_base64(b"other")),
+                "BadDigest",
+            );
             refused(put().header("x-amz-checksum-crc32", "!"), "InvalidRequest");
             refused(
                 put().header("x-amz-content-sha256", sha256_hex(b"other")),
@@ -242,7 +301,9 @@ fn declared_digests_are_verified_before_anything_is_stored() {
                 .header("Content-MD5", md5_base64(&body))
                 .header("x-amz-checksum-crc32", crc32_base64(&body));
             store.send_following(good).expect_status(200);
-            store.send_following(Request::object("DELETE", "digests", &key)).expect_status(204);
+            store
+                .send_following(Request::object("DELETE", "digests", &key))
+                .expect_status(204);
         }
     }
 }
@@ -314,7 +375,10 @@ fn one_connection_serves_many_requests_also_when_they_come_together() {
         let together: Vec<u8> = [put.to_bytes(), get.to_bytes(), head.to_bytes()].concat();
         connection.send(&together);
         connection.receive("PUT").expect_status(200);
-        assert!(connection.receive("GET").expect_status(200).body == body, "round {round}");
+        assert!(
+            connection.receive("GET").expect_status(200).body == body,
+            "round {round}"
+        );
         connection.receive("HEAD").expect_status(200);
     }
     assert_eq!(store.keys("many").len(), 50);

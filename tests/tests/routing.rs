@@ -38,25 +38,41 @@ fn a_redirect_names_the_core_and_carries_a_ticket() {
     let location = answer.header("location").unwrap().to_owned();
     let (port, target) = parts(&location);
     assert!(store.core_ports().contains(&port), "{location}");
-    assert!(target.starts_with("/s3/routed/a%20key/%C3%BC?corelane-ticket="), "{target}");
+    assert!(
+        target.starts_with("/s3/routed/a%20key/%C3%BC?corelane-ticket="),
+        "{target}"
+    );
     assert_eq!(xml::text(&answer.text(), "Bucket").as_deref(), Some(BUCKET));
-    assert_eq!(xml::text(&answer.text(), "Endpoint"), Some(format!("127.0.0.1:{port}/s3")));
+    assert_eq!(
+        xml::text(&answer.text(), "Endpoint"),
+        Some(format!("127.0.0.1:{port}/s3"))
+    );
     follow(&store.signed(request), port, &target).expect_status(200);
 
     // What the client asked for besides stays in the query, before the ticket.
     let get = Request::object("GET", BUCKET, "a key/ü").query("response-content-type", "a/b");
     let location = self::location(&store, get);
     let (port, target) = parts(&location);
-    assert!(target.contains("?response-content-type=a%2Fb&corelane-ticket="), "{target}");
+    assert!(
+        target.contains("?response-content-type=a%2Fb&corelane-ticket="),
+        "{target}"
+    );
     let got = direct(port, "GET", &target, "").expect_status(200);
-    assert_eq!((got.header("content-type"), got.body.as_slice()), (Some("a/b"), b"content".as_slice()));
+    assert_eq!(
+        (got.header("content-type"), got.body.as_slice()),
+        (Some("a/b"), b"content".as_slice())
+    );
 }
 
 #[test]
 fn a_put_is_redirected_before_its_body_and_the_connection_stays_in_step() {
     let store = store("redirect");
     let body = vec![7; 300_000];
-    let waiting = store.signed(Request::object("PUT", BUCKET, "waits").header("Expect", "100-continue").body(body.clone()));
+    let waiting = store.signed(
+        Request::object("PUT", BUCKET, "waits")
+            .header("Expect", "100-continue")
+            .body(body.clone()),
+    );
     let mut connection = store.connect();
     connection.send(&waiting.head());
     let answer = connection.receive("PUT").expect_status(307);
@@ -69,7 +85,9 @@ fn a_put_is_redirected_before_its_body_and_the_connection_stays_in_step() {
     assert_eq!(core.receive_head().unwrap().0, 100);
     core.send(&body);
     core.receive("PUT").expect_status(200);
-    let got = store.send_following(Request::object("GET", BUCKET, "waits")).expect_status(200);
+    let got = store
+        .send_following(Request::object("GET", BUCKET, "waits"))
+        .expect_status(200);
     assert!(got.body == body);
 }
 
@@ -77,7 +95,9 @@ fn a_put_is_redirected_before_its_body_and_the_connection_stays_in_step() {
 fn tickets_open_only_what_they_were_made_for() {
     let store = store("redirect");
     for key in ["mine", "other"] {
-        store.send_following(Request::object("PUT", BUCKET, key).body(key)).expect_status(200);
+        store
+            .send_following(Request::object("PUT", BUCKET, key).body(key))
+            .expect_status(200);
     }
     let location = location(&store, Request::object("GET", BUCKET, "mine"));
     let (port, target) = parts(&location);
@@ -97,20 +117,35 @@ fn tickets_open_only_what_they_were_made_for() {
     refused("GET", port, &format!("{target}&response-content-type=text/html"));
     refused("GET", port, &format!("{target}&acl"));
     refused("GET", port, &format!("{target}&versionId=1"));
-    refused("GET", port, &target.replace("corelane-ticket", "response-expires=x&corelane-ticket"));
+    refused(
+        "GET",
+        port,
+        &target.replace("corelane-ticket", "response-expires=x&corelane-ticket"),
+    );
     // What changes nothing may change: the ticket is for the operation, not for the bytes that ask for it.
     direct(port, "GET", &target.replace("/mine", "/%6dine"), "").expect_status(200);
     for other in store.core_ports().iter().filter(|other| **other != port) {
         refused("GET", *other, &target);
     }
-    let put = store.signed(Request::object("PUT", BUCKET, "mine").header("x-amz-meta-a", "1").body("new"));
-    let location = store.send_as_is(&put).expect_status(307).header("location").unwrap().to_owned();
+    let put = store.signed(
+        Request::object("PUT", BUCKET, "mine")
+            .header("x-amz-meta-a", "1")
+            .body("new"),
+    );
+    let location = store
+        .send_as_is(&put)
+        .expect_status(307)
+        .header("location")
+        .unwrap()
+        .to_owned();
     let (port, target) = parts(&location);
     let changed = put.clone().without_header("x-amz-meta-a").header("x-amz-meta-a", "2");
     follow(&changed, port, &target).expect_error(403, "AccessDenied");
     follow(&put.clone().header("Content-Type", "text/html"), port, &target).expect_error(403, "AccessDenied");
     follow(&put.clone().body("evil"), port, &target);
-    let kept = store.send_following(Request::object("GET", BUCKET, "mine")).expect_status(200);
+    let kept = store
+        .send_following(Request::object("GET", BUCKET, "mine"))
+        .expect_status(200);
     assert_eq!(kept.body, b"mine");
     follow(&put, port, &target).expect_status(200);
 }
@@ -118,7 +153,9 @@ fn tickets_open_only_what_they_were_made_for() {
 #[test]
 fn expired_forged_and_foreign_tickets_are_refused() {
     let store = store("redirect");
-    store.send_following(Request::object("PUT", BUCKET, "key").body("content")).expect_status(200);
+    store
+        .send_following(Request::object("PUT", BUCKET, "key").body("content"))
+        .expect_status(200);
     let location = location(&store, Request::object("GET", BUCKET, "key"));
     let key = cluster_key(&store);
     let ticket = open(&store, &location);
@@ -186,7 +223,9 @@ fn a_core_serves_what_comes_without_a_ticket_through_the_gateway() {
 #[test]
 fn one_connection_to_a_core_mixes_tickets_and_plain_requests() {
     let store = store("redirect");
-    store.send_following(Request::object("PUT", BUCKET, "key").body("content")).expect_status(200);
+    store
+        .send_following(Request::object("PUT", BUCKET, "key").body("content"))
+        .expect_status(200);
     let location = location(&store, Request::object("GET", BUCKET, "key"));
     let (port, target) = parts(&location);
     let mut connection = Connection::open(port);
@@ -213,17 +252,28 @@ fn headers_of_the_inside_are_not_believed_from_outside() {
             .header("X-Forwarded-For", "10.0.0.1"),
     );
     store.send_as_is(&forged).expect_status(307);
-    for path in ["/_corelane/list", "/_corelane/delete-batch", "/_corelane/fence", "/_corelane/register"] {
+    for path in [
+        "/_corelane/list",
+        "/_corelane/delete-batch",
+        "/_corelane/fence",
+        "/_corelane/register",
+    ] {
         for port in store.core_ports().iter().chain([&store.port()]) {
             let answer = direct(*port, "POST", path, "");
-            assert!((400..500).contains(&answer.status), "{path} on {port}: {}", answer.status);
+            assert!(
+                (400..500).contains(&answer.status),
+                "{path} on {port}: {}",
+                answer.status
+            );
             let answer = direct(*port, "POST", &format!("{path}?corelane-ticket=forged"), "");
             assert_eq!(answer.status, 403, "{path} on {port}: {}", answer.text());
         }
     }
     // A redirect goes where the store is, whatever Host a client sends.
     let request = store.signer().sign(
-        Request::object("GET", BUCKET, "key").header("Host", "evil.example").header("User-Agent", "corelane-tests"),
+        Request::object("GET", BUCKET, "key")
+            .header("Host", "evil.example")
+            .header("User-Agent", "corelane-tests"),
     );
     let answer = store.send_as_is(&request).expect_status(307);
     assert!(answer.header("location").unwrap().starts_with("http://127.0.0.1:"));
@@ -252,8 +302,17 @@ fn what_is_not_object_data_is_never_redirected() {
 #[test]
 fn a_proxying_store_never_redirects() {
     let store = store("proxy");
-    for agent in ["", "Boto3/1.34", "aiobotocore/2.9", "rclone/v1.60", "Wget/1.21", "s3cmd"] {
-        let put = Request::object("PUT", BUCKET, "key").header("User-Agent", agent).header("Expect", "100-continue");
+    for agent in [
+        "",
+        "Boto3/1.34",
+        "aiobotocore/2.9",
+        "rclone/v1.60",
+        "Wget/1.21",
+        "s3cmd",
+    ] {
+        let put = Request::object("PUT", BUCKET, "key")
+            .header("User-Agent", agent)
+            .header("Expect", "100-continue");
         store.send(put.body("content")).expect_status(200);
         let get = Request::object("GET", BUCKET, "key").header("User-Agent", agent);
         assert_eq!(store.send(get).expect_status(200).body, b"content");
@@ -275,7 +334,11 @@ fn auto_redirects_those_who_follow() {
         let request = store.addressed(request);
         // A User-Agent of `-` stands for none at all.
         let silent = request.header_value("user-agent") == Some("-");
-        let request = if silent { request.without_header("user-agent") } else { request };
+        let request = if silent {
+            request.without_header("user-agent")
+        } else {
+            request
+        };
         let signed = store.signer().sign(request);
         let mut connection = store.connect();
         connection.send(&signed.to_bytes());
@@ -285,20 +348,50 @@ fn auto_redirects_those_who_follow() {
     let s3cmd = [("User-Agent", "-"), ("Accept-Encoding", "identity")];
     assert_eq!(status("GET", &s3cmd), 307);
     assert_eq!(status("HEAD", &s3cmd), 200, "s3cmd drops the port of a HEAD's Location");
-    for agent in ["aws-cli/1.46 Python", "aws-sdk-js/3", "minio-go/7", "curl/7.88", "something/1.0", "CRTS3NativeClient"] {
+    for agent in [
+        "aws-cli/1.46 Python",
+        "aws-sdk-js/3",
+        "minio-go/7",
+        "curl/7.88",
+        "something/1.0",
+        "CRTS3NativeClient",
+    ] {
         for method in ["GET", "HEAD", "PUT"] {
             assert_eq!(status(method, &[("User-Agent", agent)]), 200, "{agent} {method}");
         }
-        assert_eq!(status("PUT", &[("User-Agent", agent), EXPECT]), 200, "{agent} PUT with Expect");
+        assert_eq!(
+            status("PUT", &[("User-Agent", agent), EXPECT]),
+            200,
+            "{agent} PUT with Expect"
+        );
     }
-    for agent in ["aiobotocore/2.9", "aws-sdk-go/1.44", "aws-sdk-cpp/1.11", "rclone/v1.60.1"] {
+    for agent in [
+        "aiobotocore/2.9",
+        "aws-sdk-go/1.44",
+        "aws-sdk-cpp/1.11",
+        "rclone/v1.60.1",
+    ] {
         assert_eq!(status("GET", &[("User-Agent", agent)]), 307, "{agent}");
-        assert_eq!(status("PUT", &[("User-Agent", agent), EXPECT]), 307, "{agent} PUT with Expect");
+        assert_eq!(
+            status("PUT", &[("User-Agent", agent), EXPECT]),
+            307,
+            "{agent} PUT with Expect"
+        );
         assert_eq!(status("PUT", &[("User-Agent", agent)]), 200, "{agent} PUT");
     }
-    for agent in ["object_store/0.11", "MinIO (Linux) minio-py/7.2", "Wget/1.21", "python-requests/2.31", "Python-urllib/3.11"] {
+    for agent in [
+        "object_store/0.11",
+        "MinIO (Linux) minio-py/7.2",
+        "Wget/1.21",
+        "python-requests/2.31",
+        "Python-urllib/3.11",
+    ] {
         assert_eq!(status("GET", &[("User-Agent", agent)]), 307, "{agent}");
-        assert_eq!(status("PUT", &[("User-Agent", agent), EXPECT]), 200, "{agent} PUT with Expect");
+        assert_eq!(
+            status("PUT", &[("User-Agent", agent), EXPECT]),
+            200,
+            "{agent} PUT with Expect"
+        );
     }
     assert_eq!(status("GET", &[("User-Agent", "-")]), 307, "no User-Agent");
     assert_eq!(status("PUT", &[("User-Agent", "-")]), 200, "no User-Agent, PUT");

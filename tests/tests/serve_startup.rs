@@ -27,7 +27,11 @@ fn serve(arguments: &[&str]) -> Ended {
 #[track_caller]
 fn refused(ended: &Ended, code: i32, texts: &[&str]) {
     assert_eq!(ended.code, code, "{ended}");
-    let errors: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    let errors: Vec<&str> = ended
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
     assert_eq!(errors.len(), 1, "one line, and one only: {ended}");
     for text in texts {
         assert!(ended.stderr.contains(text), "no {text:?}: {ended}");
@@ -56,7 +60,11 @@ fn foreign_directories_are_refused_and_not_touched() {
 
     let file = directory.join("file");
     std::fs::write(&file, "").unwrap();
-    refused(&serve(&["--data", file.to_str().unwrap()]), 1, &["file", "not a directory"]);
+    refused(
+        &serve(&["--data", file.to_str().unwrap()]),
+        1,
+        &["file", "not a directory"],
+    );
     let dangling = directory.join("dangling");
     symlink(directory.join("nowhere"), &dangling).unwrap();
     refused(&serve(&["--data", dangling.to_str().unwrap()]), 1, &["dangling"]);
@@ -64,7 +72,11 @@ fn foreign_directories_are_refused_and_not_touched() {
     let twice = fresh.to_str().unwrap();
     refused(&serve(&["--data", twice, "--data", twice]), 2, &["twice"]);
     let inside = fresh.join("inside");
-    refused(&serve(&["--data", twice, "--data", inside.to_str().unwrap()]), 2, &["inside"]);
+    refused(
+        &serve(&["--data", twice, "--data", inside.to_str().unwrap()]),
+        2,
+        &["inside"],
+    );
 }
 
 #[test]
@@ -78,7 +90,9 @@ fn a_new_file_system_with_lost_and_found_is_fine() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(serve.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(serve.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     assert!(line.starts_with("READY "), "{line}");
     signal(serve.id(), Signal::TERM);
     assert_eq!(serve.wait().unwrap().code(), Some(0));
@@ -89,13 +103,21 @@ fn wrong_flags_are_explained() {
     let directory = Directory::new();
     let data = directory.join("data");
     let with = |arguments: &[&str]| serve(&[&["--data", data.to_str().unwrap()], arguments].concat());
-    refused(&with(&["--route", "handoff"]), 2, &["not available yet", "auto, redirect or proxy"]);
+    refused(
+        &with(&["--route", "handoff"]),
+        2,
+        &["not available yet", "auto, redirect or proxy"],
+    );
     refused(&with(&["--route", "sideways"]), 2, &["sideways", "redirect"]);
     refused(&with(&["--cores", "0"]), 2, &["--cores 0"]);
     refused(&with(&["--cores", "100000"]), 2, &["--cores 100000"]);
     refused(&with(&["--host", "no such host"]), 1, &["--host"]);
     refused(&with(&["--advertise", "http://x:1/"]), 2, &["--advertise"]);
-    refused(&with(&["--host", "0.0.0.0", "--route", "redirect"]), 2, &["--advertise"]);
+    refused(
+        &with(&["--host", "0.0.0.0", "--route", "redirect"]),
+        2,
+        &["--advertise"],
+    );
     refused(&with(&["--unknown"]), 2, &["--unknown"]);
     let mut high = serve_command();
     high.args(["--port", "65535", "--data"]).arg(&data);
@@ -107,7 +129,11 @@ fn wrong_flags_are_explained() {
         ("good", "short", "secret key"),
     ] {
         let mut command = serve_command();
-        command.env("CORELANE_ACCESS_KEY", access_key).env("CORELANE_SECRET_KEY", secret_key).arg("--data").arg(&data);
+        command
+            .env("CORELANE_ACCESS_KEY", access_key)
+            .env("CORELANE_SECRET_KEY", secret_key)
+            .arg("--data")
+            .arg(&data);
         let ended = run(command);
         refused(&ended, 2, &[text]);
         assert!(!ended.stderr.contains("long-enough-secret"));
@@ -121,11 +147,15 @@ fn a_port_in_use_is_named() {
     let port = taken.local_addr().unwrap().port();
     let directory = Directory::new();
     let mut command = serve_command();
-    command.args(["--cores", "1", "--port", &port.to_string(), "--data"]).arg(directory.join("data"));
+    command
+        .args(["--cores", "1", "--port", &port.to_string(), "--data"])
+        .arg(directory.join("data"));
     refused(&run(command), 1, &[&port.to_string()]);
     // The core's port: the gateway runs already and goes again.
     let mut command = serve_command();
-    command.args(["--cores", "1", "--port", &(port - 1).to_string(), "--data"]).arg(directory.join("data"));
+    command
+        .args(["--cores", "1", "--port", &(port - 1).to_string(), "--data"])
+        .arg(directory.join("data"));
     refused(&run(command), 1, &[&port.to_string()]);
 }
 
@@ -150,9 +180,24 @@ fn a_changed_set_of_mountpaths_is_refused() {
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     // One is missing, one more is given, and the order that would make the store look empty.
     refused(&serve(&["--data", &path(&first)]), 1, &[]);
-    refused(&serve(&["--data", &path(&first), "--data", &path(&second), "--data", &path(&third)]), 1, &[]);
+    refused(
+        &serve(&[
+            "--data",
+            &path(&first),
+            "--data",
+            &path(&second),
+            "--data",
+            &path(&third),
+        ]),
+        1,
+        &[],
+    );
     refused(&serve(&["--data", &path(&second)]), 1, &["first"]);
-    refused(&serve(&["--data", &path(&second), "--data", &path(&first)]), 1, &["name it first"]);
+    refused(
+        &serve(&["--data", &path(&second), "--data", &path(&first)]),
+        1,
+        &["name it first"],
+    );
     store.start_again();
     assert_eq!(store.get("kept", "key").expect_status(200).body, b"content");
 }
@@ -175,10 +220,20 @@ fn credentials_are_kept_to_their_owner() {
     store.restart();
     assert_eq!(mode(&control.join("credentials.json")), 0o600);
     let log = store.log();
-    assert!(!log.contains(SECRET_KEY) && !log.contains(key.trim()), "a secret is in the log");
-    for pid in [store.pid(), store.child_pid("corelane-gateway"), store.child_pid("corelane-node")] {
+    assert!(
+        !log.contains(SECRET_KEY) && !log.contains(key.trim()),
+        "a secret is in the log"
+    );
+    for pid in [
+        store.pid(),
+        store.child_pid("corelane-gateway"),
+        store.child_pid("corelane-node"),
+    ] {
         let flags = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
-        assert!(!flags.contains(SECRET_KEY) && !flags.contains(key.trim()), "a secret is in a process list");
+        assert!(
+            !flags.contains(SECRET_KEY) && !flags.contains(key.trim()),
+            "a secret is in a process list"
+        );
     }
 }
 
@@ -208,7 +263,10 @@ fn credentials_are_made_once_and_printed_with_lines_that_work() {
         let keys = (value("Access key"), value("Secret key"));
         assert_eq!((keys.0.len(), keys.1.len()), (20, 40), "{lines:?}");
         for client in ["s3cmd ", "aws ", "python3 -c 'import boto3", "curl -L "] {
-            assert!(lines.iter().any(|line| line.starts_with(client)), "no line for {client}: {lines:?}");
+            assert!(
+                lines.iter().any(|line| line.starts_with(client)),
+                "no line for {client}: {lines:?}"
+            );
         }
         signal(serve.id(), Signal::INT);
         assert_eq!(serve.wait().unwrap().code(), Some(0));
@@ -222,7 +280,10 @@ fn health_is_200_when_requests_succeed() {
     let store = Store::start();
     let plain = store.addressed(Request::new("GET", "/v1/health"));
     let answer = store.send_as_is(&plain).expect_status(200);
-    assert_eq!(serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap()["status"], "ok");
+    assert_eq!(
+        serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap()["status"],
+        "ok"
+    );
 }
 
 #[test]
@@ -244,8 +305,14 @@ fn a_signal_lets_requests_finish_and_ends_with_0() {
         connection.send(&body[300_000..]);
         connection.receive("PUT").expect_status(200);
         drop(connection);
-        let pids = [store.pid(), store.child_pid("corelane-gateway"), store.child_pid("corelane-node")];
-        wait_for("serve to end", || (!is_running(pids[1]) && !is_running(pids[2])).then_some(()));
+        let pids = [
+            store.pid(),
+            store.child_pid("corelane-gateway"),
+            store.child_pid("corelane-node"),
+        ];
+        wait_for("serve to end", || {
+            (!is_running(pids[1]) && !is_running(pids[2])).then_some(())
+        });
         drop(idle);
         assert_eq!(store.wait().code(), Some(0), "{}", store.log());
         store.start_again();
@@ -255,7 +322,10 @@ fn a_signal_lets_requests_finish_and_ends_with_0() {
 
 #[test]
 fn the_end_of_one_process_is_the_end_of_all() {
-    for (killed, other) in [("corelane-gateway", "corelane-node"), ("corelane-node", "corelane-gateway")] {
+    for (killed, other) in [
+        ("corelane-gateway", "corelane-node"),
+        ("corelane-node", "corelane-gateway"),
+    ] {
         let mut store = Store::start();
         let other = store.child_pid(other);
         signal(store.child_pid(killed), Signal::KILL);
@@ -276,7 +346,9 @@ fn a_killed_serve_takes_its_processes_along() {
     assert_eq!(children.len(), 2);
     signal(serve, Signal::KILL);
     store.wait();
-    wait_for("the children to end", || children.iter().all(|(pid, _)| !is_running(*pid)).then_some(()));
+    wait_for("the children to end", || {
+        children.iter().all(|(pid, _)| !is_running(*pid)).then_some(())
+    });
     store.start_again();
     store.send(Request::bucket("HEAD", "bucket")).expect_status(200);
 }
@@ -287,7 +359,9 @@ fn missing_programs_and_low_limits_are_explained() {
     let alone = directory.join("corelane");
     std::fs::copy(corelane_tests::directory::program("corelane"), &alone).unwrap();
     let mut command = Command::new(&alone);
-    command.args(["serve", "--port", "0", "--data"]).arg(directory.join("data"));
+    command
+        .args(["serve", "--port", "0", "--data"])
+        .arg(directory.join("data"));
     refused(&run(command), 1, &["corelane-gateway", "beside"]);
     assert!(!directory.join("data").exists());
 }
@@ -306,7 +380,9 @@ fn the_environment_sets_the_first_credentials_only() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(serve.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(serve.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     // One core where there were two: shards belong to the mountpath, not to the cores.
     let ready: serde_json::Value = serde_json::from_str(line.strip_prefix("READY ").unwrap()).unwrap();
     let port = u16::try_from(ready["port"].as_u64().unwrap()).unwrap();

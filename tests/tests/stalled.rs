@@ -22,7 +22,11 @@ fn serve_others(store: &Store) {
     for round in 0..30_u64 {
         let body = random::bytes(round, if round % 10 == 0 { 500_000 } else { 2_000 });
         let key = format!("other-{round}");
-        connection.send(&store.signed(Request::object("PUT", BUCKET, &key).body(body.clone())).to_bytes());
+        connection.send(
+            &store
+                .signed(Request::object("PUT", BUCKET, &key).body(body.clone()))
+                .to_bytes(),
+        );
         connection.receive("PUT").expect_status(200);
         connection.send(&store.signed(Request::object("GET", BUCKET, &key)).to_bytes());
         assert!(connection.receive("GET").expect_status(200).body == body);
@@ -71,7 +75,10 @@ fn a_thousand_transfers_in_the_middle_stay_within_a_gibibyte() {
             }
             // A third of a megabyte each, or whatever the server takes of it.
             if is_put {
-                connection.stream().set_write_timeout(Some(std::time::Duration::from_millis(200))).unwrap();
+                connection
+                    .stream()
+                    .set_write_timeout(Some(std::time::Duration::from_millis(200)))
+                    .unwrap();
                 let _ = connection.try_send(&body[..300_000]);
             }
             stalled.push(connection);
@@ -81,13 +88,18 @@ fn a_thousand_transfers_in_the_middle_stay_within_a_gibibyte() {
         if route == "proxy" {
             serve_others(&store);
         }
-        let got = store.send_following(Request::object("GET", BUCKET, "large")).expect_status(200);
+        let got = store
+            .send_following(Request::object("GET", BUCKET, "large"))
+            .expect_status(200);
         assert!(got.body == body);
         let bytes = resident(&store);
         assert!(bytes < 1024 * MIB, "{route}: gateway and node use {} MiB", bytes / MIB);
         drop(stalled);
-        let keys: Vec<String> =
-            store.keys(BUCKET).into_iter().filter(|key| key.starts_with("never")).collect();
+        let keys: Vec<String> = store
+            .keys(BUCKET)
+            .into_iter()
+            .filter(|key| key.starts_with("never"))
+            .collect();
         assert!(keys.is_empty(), "{keys:?}");
     }
 }
@@ -95,12 +107,18 @@ fn a_thousand_transfers_in_the_middle_stay_within_a_gibibyte() {
 #[test]
 fn ten_thousand_stalled_connections_leave_the_others_served() {
     // Each is a file here and one or two in the store.
-    let count = usize::try_from(raise_open_files() / 2).unwrap_or(usize::MAX).saturating_sub(500).min(10_000);
+    let count = usize::try_from(raise_open_files() / 2)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(500)
+        .min(10_000);
     let store = Store::start_with(&["--route", "proxy"]);
     store.make_bucket(BUCKET);
     store.put(BUCKET, "key", random::bytes(62, 100_000));
     let get = store.signed(Request::object("GET", BUCKET, "key")).to_bytes();
-    let ports: Vec<u16> = [store.port(), store.port()].into_iter().chain(store.core_ports().iter().copied()).collect();
+    let ports: Vec<u16> = [store.port(), store.port()]
+        .into_iter()
+        .chain(store.core_ports().iter().copied())
+        .collect();
     let mut stalled = Vec::new();
     for number in 0..count {
         let mut connection = Connection::open(ports[number % ports.len()]);

@@ -44,7 +44,9 @@ fn reads_of_what_a_bucket_does_not_have_answer_as_s3_does() {
         ("accelerate", "AccelerateConfiguration"),
         ("location", "LocationConstraint"),
     ] {
-        let answer = store.send(Request::bucket("GET", BUCKET).subresource(name)).expect_status(200);
+        let answer = store
+            .send(Request::bucket("GET", BUCKET).subresource(name))
+            .expect_status(200);
         assert_eq!(answer.header("content-type"), Some("application/xml"));
         assert!(answer.text().contains(&format!("<{root}")), "{name}: {}", answer.text());
         let missing = store.send(Request::bucket("GET", "missing").subresource(name));
@@ -53,7 +55,9 @@ fn reads_of_what_a_bucket_does_not_have_answer_as_s3_does() {
     let acl = store.send(Request::bucket("GET", BUCKET).subresource("acl")).text();
     assert_eq!(xml::text(&acl, "Permission").unwrap(), "FULL_CONTROL");
     assert_eq!(xml::text(&acl, "ID").unwrap().len(), 64);
-    let versioning = store.send(Request::bucket("GET", BUCKET).subresource("versioning")).text();
+    let versioning = store
+        .send(Request::bucket("GET", BUCKET).subresource("versioning"))
+        .text();
     assert_eq!(xml::text(&versioning, "Status"), None);
 }
 
@@ -62,7 +66,10 @@ fn reads_of_what_an_object_does_not_have_answer_as_s3_does() {
     let store = store();
     let read = |key: &str, name: &str| store.send(Request::object("GET", BUCKET, key).subresource(name));
     let tagging = read("key", "tagging").expect_status(200).text();
-    assert!(tagging.contains("<Tagging") && xml::inner(&tagging, "Tag").is_empty(), "{tagging}");
+    assert!(
+        tagging.contains("<Tagging") && xml::inner(&tagging, "Tag").is_empty(),
+        "{tagging}"
+    );
     let acl = read("key", "acl").expect_status(200).text();
     assert_eq!(xml::text(&acl, "Permission").unwrap(), "FULL_CONTROL");
     for name in ["acl", "tagging"] {
@@ -77,35 +84,84 @@ fn reads_of_what_an_object_does_not_have_answer_as_s3_does() {
 #[test]
 fn no_subresource_falls_through_to_the_object_or_the_bucket() {
     let store = store();
-    let object_resources = ["tagging", "acl", "retention", "legal-hold", "torrent", "restore", "select", "uploads", "attributes"];
+    let object_resources = [
+        "tagging",
+        "acl",
+        "retention",
+        "legal-hold",
+        "torrent",
+        "restore",
+        "select",
+        "uploads",
+        "attributes",
+    ];
     for name in object_resources {
         for method in ["PUT", "POST", "DELETE"] {
             let request = Request::object(method, BUCKET, "key").subresource(name).body("<Xml/>");
             let answer = store.send(request);
-            assert!([405, 501].contains(&answer.status), "{method} ?{name}: {} {}", answer.status, answer.text());
+            assert!(
+                [405, 501].contains(&answer.status),
+                "{method} ?{name}: {} {}",
+                answer.status,
+                answer.text()
+            );
             let current = store.get(BUCKET, "key").expect_status(200);
             assert_eq!(current.body, b"untouched", "{method} ?{name}");
         }
     }
     let bucket_resources = [
-        "acl", "cors", "policy", "lifecycle", "tagging", "website", "encryption", "versioning", "replication", "logging",
-        "notification", "requestPayment", "publicAccessBlock", "ownershipControls", "object-lock", "inventory",
-        "analytics", "metrics", "intelligent-tiering", "accelerate", "uploads", "versions", "policyStatus",
+        "acl",
+        "cors",
+        "policy",
+        "lifecycle",
+        "tagging",
+        "website",
+        "encryption",
+        "versioning",
+        "replication",
+        "logging",
+        "notification",
+        "requestPayment",
+        "publicAccessBlock",
+        "ownershipControls",
+        "object-lock",
+        "inventory",
+        "analytics",
+        "metrics",
+        "intelligent-tiering",
+        "accelerate",
+        "uploads",
+        "versions",
+        "policyStatus",
     ];
     for name in bucket_resources {
         for method in ["PUT", "DELETE", "POST"] {
             let request = Request::bucket(method, BUCKET).subresource(name).body("<Xml/>");
             let answer = store.send(request);
-            assert!([405, 501].contains(&answer.status), "{method} ?{name}: {} {}", answer.status, answer.text());
+            assert!(
+                [405, 501].contains(&answer.status),
+                "{method} ?{name}: {} {}",
+                answer.status,
+                answer.text()
+            );
         }
         let fresh = Request::bucket("PUT", "made-by-accident").subresource(name);
         store.send(fresh);
     }
-    for name in ["inventory", "analytics", "metrics", "intelligent-tiering", "uploads", "versions"] {
+    for name in [
+        "inventory",
+        "analytics",
+        "metrics",
+        "intelligent-tiering",
+        "uploads",
+        "versions",
+    ] {
         let answer = store.send(Request::bucket("GET", BUCKET).subresource(name));
         answer.expect_error(501, "NotImplemented");
     }
-    store.send(Request::bucket("HEAD", "made-by-accident")).expect_status(404);
+    store
+        .send(Request::bucket("HEAD", "made-by-accident"))
+        .expect_status(404);
     store.send(Request::bucket("HEAD", BUCKET)).expect_status(200);
     assert_eq!(store.keys(BUCKET), ["key"]);
 }
@@ -116,14 +172,27 @@ fn operations_that_are_not_there_yet_change_nothing() {
     let refused = |request: Request| {
         let what = format!("{request:?}");
         let answer = store.send(request);
-        assert_eq!((answer.status, answer.code().as_str()), (501, "NotImplemented"), "{what}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (501, "NotImplemented"),
+            "{what}"
+        );
     };
     refused(Request::object("PUT", BUCKET, "copy").header("x-amz-copy-source", "/subject/key"));
     refused(Request::object("PUT", BUCKET, "key").header("x-amz-copy-source", "/subject/other"));
     refused(Request::object("POST", BUCKET, "key").subresource("uploads"));
-    refused(Request::object("PUT", BUCKET, "key").query("partNumber", "1").query("uploadId", "x").body("part"));
+    refused(
+        Request::object("PUT", BUCKET, "key")
+            .query("partNumber", "1")
+            .query("uploadId", "x")
+            .body("part"),
+    );
     refused(Request::object("DELETE", BUCKET, "key").query("uploadId", "x"));
-    refused(Request::object("POST", BUCKET, "key").query("uploadId", "x").body("<CompleteMultipartUpload/>"));
+    refused(
+        Request::object("POST", BUCKET, "key")
+            .query("uploadId", "x")
+            .body("<CompleteMultipartUpload/>"),
+    );
     refused(Request::object("GET", BUCKET, "key").query("partNumber", "1"));
     refused(Request::object("GET", BUCKET, "key").query("versionId", "x"));
     refused(Request::object("DELETE", BUCKET, "key").query("versionId", "x"));
@@ -138,7 +207,9 @@ fn parameters_of_sdks_are_no_subresources() {
     let store = store();
     let get = Request::object("GET", BUCKET, "key").query("x-id", "GetObject");
     assert_eq!(store.send(get).expect_status(200).body, b"untouched");
-    let put = Request::object("PUT", BUCKET, "other").query("x-id", "PutObject").body("x");
+    let put = Request::object("PUT", BUCKET, "other")
+        .query("x-id", "PutObject")
+        .body("x");
     store.send(put).expect_status(200);
     let list = Request::bucket("GET", BUCKET).query("x-id", "ListObjects");
     assert_eq!(xml::texts(&store.send(list).text(), "Key"), ["key", "other"]);

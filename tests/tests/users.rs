@@ -43,11 +43,30 @@ fn keys_are_created_listed_and_removed() {
     let second = create(&clients, &["--user", "alice"]);
     assert_eq!(text(&second, "canonical_id"), text(&alice, "canonical_id"));
     assert_ne!(text(&second, "access_key"), text(&alice, "access_key"));
-    let given = create(&clients, &["--user", "bob", "--access-key", "BOBSKEY", "--secret-key", "bobs-secret-key"]);
-    assert_eq!((text(&given, "access_key"), text(&given, "secret_key")), ("BOBSKEY", "bobs-secret-key"));
+    let given = create(
+        &clients,
+        &[
+            "--user",
+            "bob",
+            "--access-key",
+            "BOBSKEY",
+            "--secret-key",
+            "bobs-secret-key",
+        ],
+    );
+    assert_eq!(
+        (text(&given, "access_key"), text(&given, "secret_key")),
+        ("BOBSKEY", "bobs-secret-key")
+    );
     assert_ne!(text(&given, "canonical_id"), text(&alice, "canonical_id"));
 
-    let listed = clients.corelane(&["key", "ls"]).ok().says("alice").says("BOBSKEY").says(ACCESS_KEY).stdout;
+    let listed = clients
+        .corelane(&["key", "ls"])
+        .ok()
+        .says("alice")
+        .says("BOBSKEY")
+        .says(ACCESS_KEY)
+        .stdout;
     for secret in [SECRET_KEY, "bobs-secret-key", text(&alice, "secret_key")] {
         assert!(!listed.contains(secret));
     }
@@ -55,9 +74,20 @@ fn keys_are_created_listed_and_removed() {
     assert!(list(&clients).iter().all(|key| key.get("secret_key").is_none()));
 
     clients
-        .corelane(&["key", "create", "--user", "carol", "--access-key", "BOBSKEY", "--secret-key", "other-secret"])
+        .corelane(&[
+            "key",
+            "create",
+            "--user",
+            "carol",
+            "--access-key",
+            "BOBSKEY",
+            "--secret-key",
+            "other-secret",
+        ])
         .fails_with("error: ");
-    clients.corelane(&["key", "create", "--user", "carol", "--access-key", "K"]).fails_with("--secret-key");
+    clients
+        .corelane(&["key", "create", "--user", "carol", "--access-key", "K"])
+        .fails_with("--secret-key");
     clients.corelane(&["key", "create", "--user", ""]).fails_with("error: ");
     clients.corelane(&["key", "rm", "NOSUCHKEY"]).fails_with("error: ");
     clients.corelane(&["key", "rm", ACCESS_KEY]).fails_with("error: ");
@@ -65,9 +95,7 @@ fn keys_are_created_listed_and_removed() {
     store.restart();
     let clients = Clients::new(&store);
     assert_eq!(list(&clients).len(), 4);
-    let whoami = |key: &Value| {
-        store.send_as_is(&signer(key).sign(store.addressed(Request::new("GET", "/s3"))))
-    };
+    let whoami = |key: &Value| store.send_as_is(&signer(key).sign(store.addressed(Request::new("GET", "/s3"))));
     whoami(&alice).expect_status(200);
     clients.corelane(&["key", "rm", text(&alice, "access_key")]).ok();
     whoami(&alice).expect_error(403, "InvalidAccessKeyId");
@@ -116,12 +144,20 @@ fn a_bucket_belongs_to_the_user_who_made_it() {
         let answer = as_alice(request);
         assert_eq!((answer.status, answer.code().as_str()), (403, "AccessDenied"), "{what}");
     }
-    for request in [Request::bucket("HEAD", "roots"), Request::object("HEAD", "roots", "key")] {
+    for request in [
+        Request::bucket("HEAD", "roots"),
+        Request::object("HEAD", "roots", "key"),
+    ] {
         assert_eq!(as_alice(request).status, 403);
     }
     as_alice(Request::bucket("PUT", "roots")).expect_error(409, "BucketAlreadyExists");
     assert_eq!(store.get("roots", "key").expect_status(200).body, b"private");
-    assert_eq!(as_alice(Request::object("GET", "alices", "key")).expect_status(200).body, b"hers");
+    assert_eq!(
+        as_alice(Request::object("GET", "alices", "key"))
+            .expect_status(200)
+            .body,
+        b"hers"
+    );
 
     let url = signer(&alice).presign(store.addressed(Request::object("GET", "roots", "key")), 60);
     store.send_as_is(&url).expect_error(403, "AccessDenied");
@@ -133,7 +169,8 @@ fn only_the_first_key_manages_keys() {
     let clients = Clients::new(&store);
     let alice = create(&clients, &["--user", "alice"]);
     let hers = Clients::with_key(&store, text(&alice, "access_key"), text(&alice, "secret_key"));
-    hers.corelane(&["key", "create", "--user", "mallory"]).fails_with("AccessDenied");
+    hers.corelane(&["key", "create", "--user", "mallory"])
+        .fails_with("AccessDenied");
     hers.corelane(&["key", "ls"]).fails_with("AccessDenied");
     hers.corelane(&["key", "rm", ACCESS_KEY]).fails_with("AccessDenied");
     let wrong = Clients::with_key(&store, ACCESS_KEY, "not-the-secret");
@@ -145,10 +182,16 @@ fn only_the_first_key_manages_keys() {
 fn without_a_store_the_command_says_where_it_looked() {
     let store = Store::start();
     let clients = Clients::new(&store);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let endpoint = format!("http://{free}");
     let ended = clients.corelane(&["key", "ls", "--endpoint", &endpoint]);
     assert_eq!(ended.code, 1);
-    assert!(ended.stderr.starts_with("error: ") && ended.stderr.lines().count() == 1, "{ended}");
+    assert!(
+        ended.stderr.starts_with("error: ") && ended.stderr.lines().count() == 1,
+        "{ended}"
+    );
     ended.fails_with(&endpoint).fails_with("corelane serve");
 }

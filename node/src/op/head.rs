@@ -11,7 +11,7 @@ use mountpath::{index::ObjectEntry, shard_store::ShardStore};
 use proto::{
     error::{ErrorCode, S3Error},
     http::{
-        conditional::{ReadCondition, evaluate_read},
+        conditional::{ReadCondition, evaluate_read, range_applies},
         date,
         head::RequestHead,
         range::{self, ByteRange},
@@ -83,7 +83,8 @@ pub fn select(head: &RequestHead, entry: &ObjectEntry) -> Result<Selection, S3Er
         ReadCondition::PreconditionFailed => return Err(S3Error::new(ErrorCode::PreconditionFailed)),
         ReadCondition::Serve => {}
     }
-    match head.header_str("range") {
+    let applies = range_applies(head, &entry.meta.etag, entry.meta.modified_unix_ms);
+    match head.header_str("range").filter(|_| applies) {
         Some(header) => range::resolve(header, entry.meta.size).map(Selection::Serve),
         None => Ok(Selection::Serve(None)),
     }

@@ -5,11 +5,14 @@ use super::{
     canonical::{forms, string_to_sign},
     chunked::ChunkSigner,
     payload::{CONTENT_SHA256_HEADER, UNSIGNED_PAYLOAD, content_sha256_value},
-    sigv4::{Scope, SigningKey, hex},
+    sigv4::{Scope, SigningKey, hex, sha256},
 };
 use crate::{
     error::{ErrorCode, S3Error},
-    http::{date, head::RequestHead},
+    http::{
+        date,
+        head::{BodyFraming, RequestHead},
+    },
     limits::CLOCK_SKEW_S_MAX,
     s3::query::Query,
 };
@@ -145,6 +148,11 @@ impl SignatureClaim {
     /// The last line of the canonical request, as the client sent it.
     fn payload_hash(&self, head: &RequestHead) -> Result<String, S3Error> {
         match (self.expires_s, head.header(CONTENT_SHA256_HEADER)) {
+            // Debian's curl signs like any AWS service but S3, without this header. Where there is no body, the hash it
+            // signed can only be that of nothing.
+            (None, None) if matches!(head.framing(), BodyFraming::None | BodyFraming::Length(0)) => {
+                Ok(hex(&sha256(b"")))
+            }
             (None, None) => {
                 let message = "Missing required header for this request: x-amz-content-sha256";
                 Err(S3Error::with_message(ErrorCode::InvalidRequest, message))

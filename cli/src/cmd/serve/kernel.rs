@@ -51,7 +51,7 @@ fn check_io_uring() -> Result<()> {
     let switch = std::fs::read_to_string(IO_URING_SWITCH).unwrap_or_default();
     let switch = switch.trim();
     Err(CliError::failed(if errno == Errno::NOSYS {
-        "this kernel has no io_uring; use Linux 5.8 or newer".to_owned()
+        "this kernel has no io_uring; use Linux 5.11 or newer".to_owned()
     } else if !switch.is_empty() && switch != "0" {
         format!(
             "io_uring is switched off on this machine (kernel.io_uring_disabled = {switch}); \
@@ -62,7 +62,7 @@ fn check_io_uring() -> Result<()> {
          allow io_uring_setup, io_uring_enter and io_uring_register (docker: `--security-opt seccomp=unconfined`)"
             .to_owned()
     } else {
-        format!("io_uring does not start ({errno}); Corelane needs Linux 5.8 or newer with io_uring")
+        format!("io_uring does not start ({errno}); Corelane needs Linux 5.11 or newer with io_uring")
     }))
 }
 
@@ -92,7 +92,7 @@ mod tests {
     use super::check_memlock;
 
     #[test]
-    fn one_core_fits_where_tests_run_and_a_locked_down_machine_is_told_what_to_do() {
+    fn one_core_fits_where_tests_run() {
         check_memlock(1).unwrap();
     }
 }
