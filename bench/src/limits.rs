@@ -64,5 +64,9 @@ pub const DISK_WRITE_BYTES: usize = 4096;
 
 /// Receive buffer of a stalled client, so that the kernel keeps little for it.
 pub const STALLED_RECEIVE_BYTES: usize = 4096;
+/// Stalled clients connect in bursts of this many, which a listen queue of the usual length holds...
+pub const STALLED_BURST: usize = 64;
+/// ... with this pause between, in which the server can accept them: here their number matters, not their arrival.
+pub const STALLED_PAUSE: Duration = Duration::from_millis(4);
 /// Open files beside those of stalled clients.
 pub const OPEN_FILES_SPARE: u64 = 1024;

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Context, Result},
-    limits::STALLED_RECEIVE_BYTES,
+    limits::{STALLED_BURST, STALLED_PAUSE, STALLED_RECEIVE_BYTES},
 };
 use rustix::{
     io::Errno,
@@ -22,7 +22,13 @@ pub struct StalledClients {
 impl StalledClients {
     /// Connects `count` clients that each send `says` once.
     pub fn open(address: SocketAddr, count: usize, says: &[u8]) -> Result<Self> {
-        let sockets = (0..count).map(|_| stall(address, says)).collect::<Result<_>>()?;
+        let mut sockets = Vec::with_capacity(count);
+        for number in 1..=count {
+            sockets.push(stall(address, says)?);
+            if number.is_multiple_of(STALLED_BURST) {
+                std::thread::sleep(STALLED_PAUSE);
+            }
+        }
         Ok(Self { sockets })
     }
 

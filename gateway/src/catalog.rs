@@ -1,29 +1,17 @@
 //! Buckets, users, keys and the shard map in memory, kept true by the store's commits: requests never wait for a disk
 //! to be authenticated or routed.
 
+mod view;
+
 use crate::{
     clock::unix_ms,
     limits::{ACCESS_KEY_COUNT_MAX, TRANSACTION_ATTEMPTS_MAX, USER_BUCKET_COUNT_MAX},
     records::{BucketRecord, BucketState, KeyRecord, UserRecord},
     store::{Change, CommitError, MetaStore, StoreError},
 };
-use proto::{
-    cluster::map::ShardMap,
-    digest::checksum::ChecksumType,
-    wire::{Decoder, Encoder},
-};
-use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet, HashMap},
-    rc::Rc,
-};
-
-const BUCKET_PREFIX: &str = "bucket/";
-const USER_PREFIX: &str = "user/";
-const KEY_PREFIX: &str = "key/";
-const BUCKET_COUNTER: &str = "counter/bucket";
-const SHARD_MAP: &str = "cluster/shard-map";
+use proto::{cluster::map::ShardMap, digest::checksum::ChecksumType, wire::Encoder};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use view::{BUCKET_COUNTER, BUCKET_PREFIX, KEY_PREFIX, SHARD_MAP, USER_PREFIX, View, encode};
 
 /// Why a change of the catalog was refused.
 #[derive(Debug, thiserror::Error)]
@@ -58,22 +46,6 @@ pub struct RootKey {
     pub access_key: String,
     /// The secret.
     pub secret_key: String,
-}
-
-/// A record with the bytes it was read from, which a transaction compares.
-struct Stored<T> {
-    record: Rc<T>,
-    raw: Vec<u8>,
-}
-
-#[derive(Default)]
-struct View {
-    buckets: HashMap<String, Stored<BucketRecord>>,
-    owned: HashMap<String, BTreeSet<String>>,
-    users: HashMap<String, Stored<UserRecord>>,
-    keys: BTreeMap<String, Stored<KeyRecord>>,
-    bucket_counter: Option<(u64, Vec<u8>)>,
-    shard_map: Option<Stored<ShardMap>>,
 }
 
 /// See the module.
@@ -326,235 +298,5 @@ impl Catalog {
     }
 }
 
-impl View {
-    /// Takes one key's new value over.
-    fn apply(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
-        if let Some(name) = key.strip_prefix(BUCKET_PREFIX) {
-            if let Some(old) = self.buckets.remove(name)
-                && let Some(owned) = self.owned.get_mut(&old.record.owner)
-            {
-                owned.remove(name);
-            }
-            if let Some(stored) = read::<BucketRecord>(key, value)? {
-                let owned = self.owned.entry(stored.record.owner.clone()).or_default();
-                owned.insert(name.to_owned());
-                self.buckets.insert(name.to_owned(), stored);
-            }
-        } else if let Some(name) = key.strip_prefix(USER_PREFIX) {
-            match read(key, value)? {
-                Some(stored) => drop(self.users.insert(name.to_owned(), stored)),
-                None => drop(self.users.remove(name)),
-            }
-        } else if let Some(access_key) = key.strip_prefix(KEY_PREFIX) {
-            match read(key, value)? {
-                Some(stored) => drop(self.keys.insert(access_key.to_owned(), stored)),
-                None => drop(self.keys.remove(access_key)),
-            }
-        } else if key == BUCKET_COUNTER {
-            self.bucket_counter = read::<u64>(key, value)?.map(|stored| (*stored.record, stored.raw));
-        } else if key == SHARD_MAP {
-            self.shard_map = value.map(read_shard_map).transpose()?;
-        } else {
-            return Err(StoreError(format!(
-                "unknown record {key}: it was written by a newer version"
-            )));
-        }
-        Ok(())
-    }
-}
-
-fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(record).map_err(|error| StoreError(error.to_string()))
-}
-
-fn read<T: DeserializeOwned>(key: &str, value: Option<&[u8]>) -> Result<Option<Stored<T>>, StoreError> {
-    let Some(raw) = value else { return Ok(None) };
-    let record = serde_json::from_slice(raw).map_err(|error| StoreError(format!("record {key}: {error}")))?;
-    Ok(Some(Stored {
-        record: Rc::new(record),
-        raw: raw.to_vec(),
-    }))
-}
-
-fn read_shard_map(raw: &[u8]) -> Result<Stored<ShardMap>, StoreError> {
-    let mut decoder = Decoder::new(raw);
-    let map = ShardMap::decode(&mut decoder).and_then(|map| decoder.finish().map(|()| map));
-    Ok(Stored {
-        record: Rc::new(map.map_err(|error| StoreError(format!("record {SHARD_MAP}: {error}")))?),
-        raw: raw.to_vec(),
-    })
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::{Catalog, CatalogError, RootKey, ShardMap};
-    use crate::{
-        limits::USER_BUCKET_COUNT_MAX,
-        records::{BucketState, KeyRecord},
-        rt,
-        store::{Change, MetaStore, redb::RedbStore},
-        testing::TemporaryDirectory,
-    };
-    use proto::{cluster::map::ShardEntry, digest::checksum::ChecksumType};
-
-    async fn open(directory: &TemporaryDirectory) -> Catalog {
-        let root = RootKey {
-            access_key: "ROOTKEY".to_owned(),
-            secret_key: "root-secret".to_owned(),
-        };
-        Catalog::open(Box::new(RedbStore::open(directory.path()).unwrap()), root)
-            .await
-            .unwrap()
-    }
-
-    fn key(access_key: &str, user: &str) -> KeyRecord {
-        KeyRecord {
-            access_key: access_key.to_owned(),
-            secret_key: "a-secret".to_owned(),
-            user: user.to_owned(),
-            created_unix_ms: 5,
-        }
-    }
-
-    #[test]
-    fn a_bucket_made_again_has_another_id() {
-        let directory = TemporaryDirectory::new();
-        let first = rt::run(async {
-            let catalog = open(&directory).await;
-            catalog.create_bucket("photos", "ann", ChecksumType::Md5).await.unwrap();
-            let again = catalog.create_bucket("photos", "bob", ChecksumType::Md5).await;
-            assert!(matches!(again, Err(CatalogError::BucketExists(existing)) if existing.owner == "ann"));
-            let bucket = catalog.bucket("photos").unwrap();
-            catalog.set_bucket_state(&bucket, BucketState::Deleting).await.unwrap();
-            assert_eq!(catalog.buckets_deleting().len(), 1);
-            // A decision on what has changed meanwhile is refused.
-            assert!(matches!(
-                catalog.remove_bucket(&bucket).await,
-                Err(CatalogError::Changed)
-            ));
-            catalog.remove_bucket(&catalog.bucket("photos").unwrap()).await.unwrap();
-            assert!(catalog.bucket("photos").is_none());
-            assert!(catalog.buckets_of("ann").is_empty());
-            bucket.id
-        })
-        .unwrap();
-        rt::run(async {
-            let catalog = open(&directory).await;
-            catalog.create_bucket("photos", "ann", ChecksumType::Md5).await.unwrap();
-            assert!(catalog.bucket("photos").unwrap().id > first);
-        })
-        .unwrap();
-    }
-
-    #[test]
-    fn everything_is_read_back_after_a_restart() {
-        let directory = TemporaryDirectory::new();
-        let map = ShardMap {
-            version: 1,
-            shards: vec![ShardEntry {
-                shard: [1; 16],
-                node: [2; 16],
-            }],
-        };
-        rt::run(async {
-            let catalog = open(&directory).await;
-            for name in ["zoo", "ark"] {
-                catalog.create_bucket(name, "ann", ChecksumType::Md5).await.unwrap();
-            }
-            catalog.create_key(&key("ANNKEY", "ann"), Some("film")).await.unwrap();
-            catalog.define_shard_map(&map).await.unwrap();
-            assert!(catalog.define_shard_map(&map).await.is_err());
-        })
-        .unwrap();
-        rt::run(async {
-            let catalog = open(&directory).await;
-            let names: Vec<String> = catalog
-                .buckets_of("ann")
-                .iter()
-                .map(|bucket| bucket.name.clone())
-                .collect();
-            assert_eq!(names, ["ark", "zoo"]);
-            let (secret, user) = catalog.credential("ANNKEY").unwrap();
-            assert_eq!((secret.as_str(), user.tenant.as_deref()), ("a-secret", Some("film")));
-            assert_eq!(*catalog.shard_map(), map);
-        })
-        .unwrap();
-    }
-
-    #[test]
-    fn keys_come_and_go_and_users_stay() {
-        let directory = TemporaryDirectory::new();
-        rt::run(async {
-            let catalog = open(&directory).await;
-            assert!(catalog.credential("ROOTKEY").unwrap().1.is_root());
-            catalog.create_key(&key("K1", "ann"), Some("film")).await.unwrap();
-            catalog.create_key(&key("K2", "ann"), None).await.unwrap();
-            catalog.create_key(&key("K3", "root"), None).await.unwrap();
-            assert!(catalog.credential("K3").unwrap().1.is_root());
-            assert!(matches!(
-                catalog.create_key(&key("K1", "bob"), None).await,
-                Err(CatalogError::KeyExists)
-            ));
-            assert!(matches!(
-                catalog.create_key(&key("ROOTKEY", "bob"), None).await,
-                Err(CatalogError::KeyExists)
-            ));
-            let moved = catalog.create_key(&key("K4", "ann"), Some("music")).await;
-            assert!(matches!(moved, Err(CatalogError::OtherTenant)));
-            let listed: Vec<String> = catalog
-                .keys()
-                .into_iter()
-                .map(|(access_key, _, _)| access_key)
-                .collect();
-            assert_eq!(listed, ["ROOTKEY", "K1", "K2", "K3"]);
-            catalog.remove_key("K1").await.unwrap();
-            assert!(catalog.remove_key("K1").await.is_err());
-            assert!(catalog.credential("K1").is_none());
-            assert!(catalog.credential("K2").is_some());
-        })
-        .unwrap();
-    }
-
-    #[test]
-    fn a_user_has_at_most_so_many_buckets() {
-        let directory = TemporaryDirectory::new();
-        rt::run(async {
-            let catalog = open(&directory).await;
-            {
-                let mut view = catalog.view.borrow_mut();
-                let owned = view.owned.entry("ann".to_owned()).or_default();
-                owned.extend((0..USER_BUCKET_COUNT_MAX).map(|n| format!("b{n}")));
-            }
-            let full = catalog.create_bucket("one-more", "ann", ChecksumType::Md5).await;
-            assert!(matches!(full, Err(CatalogError::TooManyBuckets)));
-            catalog
-                .create_bucket("another-users", "bob", ChecksumType::Md5)
-                .await
-                .unwrap();
-        })
-        .unwrap();
-    }
-
-    #[test]
-    fn a_record_of_a_newer_version_is_refused() {
-        let directory = TemporaryDirectory::new();
-        rt::run(async {
-            let store = RedbStore::open(directory.path()).unwrap();
-            let change = Change {
-                key: "quota/ann".to_owned(),
-                expected: None,
-                value: Some(vec![1]),
-            };
-            store.commit(vec![change]).await.unwrap();
-            drop(store);
-            let store = Box::new(RedbStore::open(directory.path()).unwrap());
-            let root = RootKey {
-                access_key: String::new(),
-                secret_key: String::new(),
-            };
-            assert!(Catalog::open(store, root).await.is_err());
-        })
-        .unwrap();
-    }
-}
+mod tests;

@@ -150,7 +150,7 @@ async fn serve(
 
 async fn operate(request: &Request<'_>, connection: &mut Connection, body: &mut Body) -> Result<Served, S3Error> {
     Ok(match request.operation {
-        Operation::ListBuckets => s3::list_buckets::serve(request).into(),
+        Operation::ListBuckets => s3::list_buckets::serve(request)?.into(),
         Operation::CreateBucket => s3::create_bucket::serve(request, connection, body).await?.into(),
         Operation::HeadBucket => s3::head_bucket::serve(request)?.into(),
         Operation::DeleteBucket => s3::delete_bucket::serve(request).await?.into(),

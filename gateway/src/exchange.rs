@@ -7,7 +7,7 @@ use crate::{
     connection::{Connection, Next, keeps_alive},
     core_response::{NoResponse, read_head},
     gateway::Gateway,
-    limits::{BODY_PROGRESS_TIME, CORE_ANSWER_TIME, RESPONSE_BUFFER_BYTES},
+    limits::{BODY_PROGRESS_TIME, CORE_ANSWER_TIME, RESPONSE_BUFFER_BYTES, SHORT_RESPONSE_BUFFER_BYTES},
     memory::RelayBuffer,
     relay::{self, Upload},
     rt::{Stream, Writer},
@@ -80,7 +80,11 @@ impl<'a> Exchange<'a> {
     /// Sends the request and relays what comes back. An error leaves the answer to the gateway.
     pub async fn run(&mut self, core: &Core, mut stream: Stream, request: Vec<u8>) -> Result<Outcome, S3Error> {
         let memory = Rc::clone(&self.gateway.relay_memory);
-        let mut buffer = memory.take(RESPONSE_BUFFER_BYTES).ok_or(ErrorCode::SlowDown)?;
+        let buffer_bytes = match self.head.method() {
+            Method::Get => RESPONSE_BUFFER_BYTES,
+            _ => SHORT_RESPONSE_BUFFER_BYTES,
+        };
+        let mut buffer = memory.take(buffer_bytes).ok_or(ErrorCode::SlowDown)?;
         let (sent, _) = stream.writer.write_all(request, BODY_PROGRESS_TIME).await;
         if let Err(error) = sent {
             return Ok(Outcome::NoResponse(NoResponse::Nothing(error)));

@@ -6,7 +6,7 @@ use crate::{
     cluster::Cluster,
     config::RouteMode,
     core_pool::CorePool,
-    limits::BODY_MEMORY_BYTES_MAX,
+    limits::{BODY_MEMORY_BYTES_MAX, UPLOAD_COUNT_MAX},
     memory::{Budget, RelayMemory},
     non_followers::NonFollowers,
     request_id::RequestIds,
@@ -35,6 +35,8 @@ pub struct Gateway {
     pub date: DateHeader,
     /// Relay buffers.
     pub relay_memory: Rc<RelayMemory>,
+    /// Request bodies being relayed, counted.
+    pub uploads: Rc<Budget>,
     /// Bodies the gateway itself reads.
     pub body_memory: Rc<Budget>,
     /// Clients that were seen not to follow a redirect.
@@ -62,6 +64,7 @@ impl Gateway {
             request_ids: RequestIds::new(),
             date: DateHeader::default(),
             relay_memory: RelayMemory::new(),
+            uploads: Budget::new(UPLOAD_COUNT_MAX),
             body_memory: Budget::new(BODY_MEMORY_BYTES_MAX),
             non_followers: NonFollowers::new(),
             watchdog,

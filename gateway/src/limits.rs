@@ -22,8 +22,10 @@ pub const RELAY_BUFFER_BYTES_MIN: usize = 8 * 1024;
 pub const RELAY_MEMORY_BYTES_TARGET: usize = 128 * 1024 * 1024;
 /// All relay buffers together; beyond it requests are answered `SlowDown`.
 pub const RELAY_MEMORY_BYTES_MAX: usize = 384 * 1024 * 1024;
-/// First buffer for a core's response: head and a small object in one receive.
+/// First buffer for a core's response to GET: head and a small object in one receive.
 pub const RESPONSE_BUFFER_BYTES: usize = 16 * 1024;
+/// First buffer for a core's response to what has no body to return; held while a body goes up.
+pub const SHORT_RESPONSE_BUFFER_BYTES: usize = 2 * 1024;
 /// Relay buffers kept for reuse.
 pub const RELAY_BUFFERS_SPARE_MAX: usize = 64;
 
@@ -42,6 +44,9 @@ pub const BODY_DRAIN_BYTES_MAX: u64 = 256 * 1024;
 /// What is read and thrown away of a connection that closes after its answer, so that the answer arrives.
 pub const LINGER_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Request bodies relayed at a time; beyond it requests are answered `SlowDown`. Each holds a connection and perhaps a file
+/// at its core, where stalled clients must not use up the descriptors.
+pub const UPLOAD_COUNT_MAX: usize = 4096;
 /// Kept-alive connections a core.
 pub const CORE_IDLE_CONNECTIONS_MAX: usize = 256;
 /// Longest idle time of a kept-alive connection to a core; below the core's own 75 s.
@@ -55,8 +60,9 @@ pub const CORE_ANSWER_TIME: Duration = Duration::from_secs(60);
 pub const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Time between two requests of a connection.
 pub const IDLE_TIME: Duration = Duration::from_secs(75);
-/// Time without a byte of progress in a body, either way.
-pub const BODY_PROGRESS_TIME: Duration = Duration::from_secs(60);
+/// Time without a byte of progress in a body, either way. A little less than a core's own 60 s: it is the gateway that knows
+/// which side stopped, and tells.
+pub const BODY_PROGRESS_TIME: Duration = Duration::from_secs(55);
 /// Time for what a closing connection still sends.
 pub const LINGER_TIME: Duration = Duration::from_secs(2);
 /// Time for a whole admin request.

@@ -10,7 +10,7 @@ use std::{
     rc::Rc,
 };
 
-/// A number of bytes that can be handed out.
+/// A number of bytes, or of anything else, that can be handed out.
 #[derive(Debug)]
 pub struct Budget {
     used: Cell<usize>,

@@ -62,6 +62,10 @@ async fn send(
     core: &Core,
     target: &str,
 ) -> Result<Next, S3Error> {
+    let _upload = match body.is_complete() {
+        true => None,
+        false => Some(gateway.uploads.reserve(1).ok_or(ErrorCode::SlowDown)?),
+    };
     let request = request_head(head, target);
     if let Some(stream) = gateway.pool.reuse(core.address) {
         let mut exchange = Exchange::new(gateway, connection, head, body);
@@ -113,6 +117,10 @@ fn request_head(head: &RequestHead, target: &str) -> Vec<u8> {
             out.extend_from_slice(value);
             out.extend_from_slice(b"\r\n");
         }
+    }
+    // HTTP/1.1 must have one, HTTP/1.0 need not (RFC 9112 section 3.2); a core does not look at it.
+    if head.header("host").is_none() {
+        out.extend_from_slice(b"Host: core\r\n");
     }
     out.extend_from_slice(b"\r\n");
     out

@@ -2,110 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::{
-    catalog::{Catalog, RootKey},
     clock::unix_s,
     config::RouteMode,
-    connection,
-    gateway::Gateway,
-    rt::{self, Listener},
-    store::{mailbox::mailbox, redb::RedbStore},
-    testing::TemporaryDirectory,
+    testing::{CLUSTER_KEY, OK, connect, is_closed, play, read_exact, read_head},
 };
-use proto::{
-    auth::ticket::{self, Grant, Principal, Ticket, TicketKey},
-    cluster::map::{CoreAddress, NodeInfo},
-    digest::checksum::ChecksumType,
-};
+use proto::auth::ticket::{self, Grant, Principal, Ticket, TicketKey};
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    rc::Rc,
+    io::Write,
     thread,
     time::{Duration, Instant},
 };
-
-const KEY: [u8; 32] = [7; 32];
-
-/// Runs a gateway in front of one core, which `core` plays for each connection it gets, and a client.
-fn play<C, T>(route: RouteMode, advertise: bool, core: C, client: impl FnOnce(SocketAddr) -> T + Send + 'static) -> T
-where
-    C: Fn(usize, TcpStream) + Send + 'static,
-    T: Send + 'static,
-{
-    let cores = TcpListener::bind("127.0.0.1:0").unwrap();
-    let core_port = cores.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for (index, stream) in cores.incoming().enumerate() {
-            core(index, stream.unwrap());
-        }
-    });
-    let directory = TemporaryDirectory::new();
-    rt::run(async {
-        let root = RootKey {
-            access_key: "a".to_owned(),
-            secret_key: "s".to_owned(),
-        };
-        let store = RedbStore::open(directory.path()).unwrap();
-        let catalog = Rc::new(Catalog::open(Box::new(store), root).await.unwrap());
-        catalog
-            .create_bucket("bucket", "root", ChecksumType::Md5)
-            .await
-            .unwrap();
-        let gateway = Rc::new(Gateway::new(catalog, TicketKey::from_bytes(KEY), route, true));
-        let info = NodeInfo {
-            node: [9; 16],
-            address: "127.0.0.1".to_owned(),
-            advertise: advertise.then(|| "core.example".to_owned()),
-            cores: vec![CoreAddress {
-                port: core_port,
-                shards: vec![[1; 16]],
-            }],
-        };
-        gateway.cluster.register(info).await.unwrap();
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], listener.port().unwrap()));
-        let (result, mut results) = mailbox();
-        thread::spawn(move || result.send(client(address)));
-        rt::spawn(async move {
-            while let Ok((stream, peer)) = listener.accept(&gateway.watchdog).await {
-                connection::spawn(&gateway, stream, peer.ip());
-            }
-        });
-        results.receive().await.unwrap()
-    })
-    .unwrap()
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    stream
-}
-
-/// Reads up to and with the first empty line.
-fn read_head(stream: &mut TcpStream) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        match stream.read(&mut byte) {
-            Ok(1) => head.push(byte[0]),
-            _ => break,
-        }
-    }
-    String::from_utf8(head).unwrap()
-}
-
-fn read_exact(stream: &mut TcpStream, count: usize) -> Vec<u8> {
-    let mut bytes = vec![0; count];
-    stream.read_exact(&mut bytes).unwrap();
-    bytes
-}
-
-fn is_closed(stream: &mut TcpStream) -> bool {
-    !matches!(stream.read(&mut [0; 64]), Ok(count) if count > 0)
-}
-
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 #[test]
 fn connections_are_kept_on_both_sides() {
@@ -370,7 +276,7 @@ fn a_redirect_names_the_core_and_carries_a_ticket() {
         "{place}"
     );
     let sealed = ticket::find(query).unwrap();
-    let opened = TicketKey::from_bytes(KEY).open(sealed, unix_s()).unwrap();
+    let opened = TicketKey::from_bytes(CLUSTER_KEY).open(sealed, unix_s()).unwrap();
     assert!(matches!(opened.grant, Grant::Object { key, .. } if key == "a b"));
     // The body was not read: where the next request would begin is unknown.
     assert!(
@@ -381,7 +287,7 @@ fn a_redirect_names_the_core_and_carries_a_ticket() {
 
 #[test]
 fn what_a_core_passed_back_is_never_redirected() {
-    let sealed = TicketKey::from_bytes(KEY).seal(&Ticket {
+    let sealed = TicketKey::from_bytes(CLUSTER_KEY).seal(&Ticket {
         expires_unix_s: unix_s() + 60,
         node: [9; 16],
         core: 0,

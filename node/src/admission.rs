@@ -1,6 +1,6 @@
 //! What a request with a ticket is allowed to do: the ticket is opened and held against the request as it came.
 
-use crate::core::{Core, unix_ms};
+use crate::core::Core;
 use proto::{
     auth::{
         payload::PayloadDeclaration,
@@ -26,11 +26,11 @@ pub fn admit(core: &Core, head: &RequestHead) -> Result<Admission, S3Error> {
     let Some(sealed) = ticket::find(head.raw_query()) else {
         return Ok(Admission::NoTicket);
     };
-    let ticket = core.ticket_key.open(sealed, unix_ms() / 1000)?;
+    let ticket = core.ticket_key.open(sealed, core.unix_s())?;
     if ticket.node != core.node || ticket.core != core.index {
         return Err(denied("The ticket is for another core."));
     }
-    let query = Query::parse(head.raw_query())?;
+    let query = Query::parse_without_ticket(head.raw_query())?;
     let fits = match &ticket.grant {
         Grant::Object {
             operation,

@@ -4,7 +4,9 @@
 use crate::{
     config::{Config, Durability},
     core::{Core, CoreParts},
-    limits::{BIND_WAIT, CORE_MEMORY_BYTES_MIN},
+    limits::{
+        BIND_WAIT, CONNECTIONS_PER_CORE_MAX, CORE_MEMORY_BYTES_MIN, DESCRIPTORS_RESERVED, DRAIN_TIMEOUT, LISTEN_BACKLOG,
+    },
     membership::{Membership, RegisterError},
     rt::{self, Listener},
 };
@@ -62,6 +64,7 @@ pub struct Node {
     /// What it told its gateways.
     pub info: NodeInfo,
     threads: Vec<JoinHandle<Option<()>>>,
+    finished: Receiver<()>,
 }
 
 /// What a core gets before it starts.
@@ -102,8 +105,10 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             .try_into()
             .unwrap_or_default(),
     );
+    let shard_count = mountpaths.iter().map(|mountpath| mountpath.shards().len()).sum();
     let memory = (config.memory / cpus.len()).max(CORE_MEMORY_BYTES_MIN);
     let (reports, ready) = channel();
+    let (finish, finished) = channel();
     let mut threads = Vec::new();
     for (index, plan) in plans.into_iter().enumerate() {
         let settings = CoreSettings {
@@ -112,12 +117,14 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             key,
             gateways: config.gateways.clone(),
             memory,
+            connections_max: connections_max(cpus.len(), shard_count),
             sync: config.durability == Durability::Sync,
             stopping: Arc::clone(stopping),
             seed: seed.rotate_left(u32::try_from(index).unwrap_or(0)),
         };
         let reports = reports.clone();
-        let body = move || run_core(plan.listener, plan.shards, settings, reports);
+        let finish = finish.clone();
+        let body = move || run_core(plan.listener, plan.shards, settings, reports, finish);
         let thread = rt::spawn_core(plan.cpu, &format!("core-{index}"), body)
             .map_err(|error| BootError::Core(index, error.to_string()))?;
         threads.push(thread);
@@ -127,7 +134,11 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
     join_cluster(key, &info, config, stopping)?;
     // The directories stay locked until the process ends.
     std::mem::forget(mountpaths);
-    Ok(Node { info, threads })
+    Ok(Node {
+        info,
+        threads,
+        finished,
+    })
 }
 
 impl Node {
@@ -157,6 +168,16 @@ fn cpus(config: &Config) -> Result<Vec<usize>, BootError> {
         });
     }
     Ok(cpus.into_iter().take(wanted).collect())
+}
+
+/// What the limit of open files leaves for each core's connections, files kept aside.
+fn connections_max(core_count: usize, shard_count: usize) -> usize {
+    use rustix::process::{Resource, getrlimit};
+    let descriptors = getrlimit(Resource::Nofile)
+        .current
+        .map_or(usize::MAX, |limit| limit.try_into().unwrap_or(usize::MAX));
+    let reserved = DESCRIPTORS_RESERVED + shard_count * mountpath::limits::OPEN_BLOBS_MAX;
+    (descriptors.saturating_sub(reserved) / core_count).clamp(1, CONNECTIONS_PER_CORE_MAX)
 }
 
 fn read_cluster_key(config: &Config) -> Result<[u8; 32], BootError> {
@@ -235,7 +256,12 @@ fn bind(host: IpAddr, port: u16) -> Result<TcpListener, BootError> {
     loop {
         // std sets SO_REUSEADDR; SO_REUSEPORT is left out on purpose, so that a second node is refused.
         match TcpListener::bind(SocketAddr::new(host, port)) {
-            Ok(listener) => return Ok(listener),
+            Ok(listener) => {
+                // std listens with a backlog of 128, which a burst of clients overflows; listen(2) again raises it.
+                rustix::net::listen(&listener, LISTEN_BACKLOG)
+                    .map_err(|error| BootError::Bind(port, host, error.into()))?;
+                return Ok(listener);
+            }
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 if Instant::now() >= deadline {
                     return Err(BootError::PortInUse(port, host));
@@ -253,6 +279,7 @@ struct CoreSettings {
     key: [u8; 32],
     gateways: Vec<SocketAddr>,
     memory: usize,
+    connections_max: usize,
     sync: bool,
     stopping: Arc<AtomicBool>,
     seed: u64,
@@ -263,6 +290,7 @@ async fn run_core(
     shards: Vec<(ShardPaths, [u8; 16])>,
     settings: CoreSettings,
     reports: Sender<Result<(), (String, String)>>,
+    finish: Sender<()>,
 ) {
     let mut stores = Vec::new();
     for (paths, uuid) in shards {
@@ -295,12 +323,16 @@ async fn run_core(
         ticket_key: TicketKey::from_bytes(settings.key),
         gateways: settings.gateways,
         memory: settings.memory,
+        connections_max: settings.connections_max,
         stopping: settings.stopping,
         request_seed: settings.seed,
     });
     let _ = reports.send(Ok(()));
     drop(reports);
     core.run(Listener::from_std(listener)).await;
+    let _ = finish.send(());
+    // The process ends from here: taking the executor down first would drop tasks that wake each other.
+    std::future::pending().await
 }
 
 fn await_cores(ready: &Receiver<Result<(), (String, String)>>, count: usize) -> Result<(), BootError> {

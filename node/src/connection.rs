@@ -80,6 +80,12 @@ pub async fn serve(core: &Rc<Core>, stream: Stream, deadline: Rc<Deadline>) {
     connection.stream.finish();
 }
 
+impl Drop for Connection<'_> {
+    fn drop(&mut self) {
+        self.deadline.disarm();
+    }
+}
+
 impl Connection<'_> {
     async fn perform(&mut self, head: &RequestHead, ticket: Ticket, query: &Query) -> After {
         let exchange = self.exchange_for(head);

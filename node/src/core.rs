@@ -4,7 +4,7 @@ use crate::{
     cache::BlockCache,
     connection,
     deadline::Deadlines,
-    limits::{CONNECTIONS_PER_CORE_MAX, DRAIN_TIMEOUT, HEAD_TIMEOUT, SWEEP_INTERVAL},
+    limits::{DRAIN_TIMEOUT, HEAD_TIMEOUT, SWEEP_INTERVAL},
     rt::{self, Listener},
     send::Window,
 };
@@ -46,10 +46,12 @@ pub struct Core {
     pub relays: Cell<usize>,
     stalled: RefCell<Vec<Weak<RefCell<Window>>>>,
     connections: Cell<usize>,
+    connections_max: usize,
     stopping: Arc<AtomicBool>,
     request_seed: u64,
     request_count: Cell<u64>,
-    date: RefCell<(u64, Rc<str>)>,
+    unix_s: Cell<u64>,
+    date: RefCell<Rc<str>>,
 }
 
 /// What a core is made of.
@@ -66,6 +68,8 @@ pub struct CoreParts {
     pub gateways: Vec<SocketAddr>,
     /// Bytes of memory, half for buffers, half for the cache.
     pub memory: usize,
+    /// Connections beyond this are closed at once.
+    pub connections_max: usize,
     /// Set when the node stops.
     pub stopping: Arc<AtomicBool>,
     /// Makes request ids of different cores and starts differ.
@@ -75,7 +79,7 @@ pub struct CoreParts {
 impl Core {
     /// A core ready to serve.
     pub fn new(parts: CoreParts) -> Rc<Self> {
-        Rc::new(Self {
+        let core = Rc::new(Self {
             node: parts.node,
             index: parts.index,
             shards: parts.shards,
@@ -87,11 +91,15 @@ impl Core {
             relays: Cell::new(0),
             stalled: RefCell::default(),
             connections: Cell::new(0),
+            connections_max: parts.connections_max,
             stopping: parts.stopping,
             request_seed: parts.request_seed,
             request_count: Cell::new(0),
-            date: RefCell::new((0, Rc::from(""))),
-        })
+            unix_s: Cell::new(0),
+            date: RefCell::new(Rc::from("")),
+        });
+        core.tell_time();
+        core
     }
 
     /// Accepts connections until the node stops, then lets requests in flight finish.
@@ -102,6 +110,7 @@ impl Core {
         loop {
             rt::sleep(SWEEP_INTERVAL).await;
             let stopping = self.is_stopping();
+            self.tell_time();
             self.deadlines.sweep(stopping);
             if self.connections.get() == 0 {
                 self.pool.trim();
@@ -119,10 +128,9 @@ impl Core {
         loop {
             match listener.accept().await {
                 Ok(_) if self.is_stopping() => return,
-                Ok(_) if self.connections.get() >= CONNECTIONS_PER_CORE_MAX => {}
+                Ok(_) if self.connections.get() >= self.connections_max => {}
                 Ok(stream) => {
-                    let Ok(handle) = rustix::io::dup(&stream) else { continue };
-                    let deadline = self.deadlines.add(handle, HEAD_TIMEOUT);
+                    let deadline = self.deadlines.add(stream.number(), HEAD_TIMEOUT);
                     self.connections.set(self.connections.get() + 1);
                     let core = Rc::clone(&self);
                     rt::spawn(async move {
@@ -161,14 +169,22 @@ impl Core {
         )
     }
 
-    /// The Date header's value, formatted once a second.
+    /// The Date header's value, as of the last sweep.
     pub fn http_date(&self) -> Rc<str> {
+        Rc::clone(&self.date.borrow())
+    }
+
+    /// Seconds since the epoch, as of the last sweep; for expiry.
+    pub fn unix_s(&self) -> u64 {
+        self.unix_s.get()
+    }
+
+    /// Looks at the clock for everybody.
+    fn tell_time(&self) {
         let now_ms = unix_ms();
-        let mut date = self.date.borrow_mut();
-        if date.0 != now_ms / 1000 {
-            *date = (now_ms / 1000, Rc::from(date::http(now_ms).as_str()));
+        if self.unix_s.replace(now_ms / 1000) != now_ms / 1000 {
+            *self.date.borrow_mut() = Rc::from(date::http(now_ms).as_str());
         }
-        Rc::clone(&date.1)
     }
 
     /// Reserves memory for loading; when there is none, stalled clients' windows are emptied first.

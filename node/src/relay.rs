@@ -3,7 +3,7 @@
 
 use crate::{
     connection::Connection,
-    core::{Core, unix_ms},
+    core::Core,
     deadline::Deadline,
     limits::{BODY_TIMEOUT, RELAY_BUFFER_BYTES, RELAY_TIMEOUT, RELAYS_PER_CORE_MAX},
     rt::{Stream, within},
@@ -58,7 +58,7 @@ fn opening(core: &Core, connection: &Connection<'_>, head: &RequestHead) -> Vec<
         .map(|address| address.to_string())
         .unwrap_or_default();
     let ticket = Ticket {
-        expires_unix_s: unix_ms() / 1000 + TICKET_LIFE_S,
+        expires_unix_s: core.unix_s() + TICKET_LIFE_S,
         node: core.node,
         core: core.index,
         shard: [0; 16],

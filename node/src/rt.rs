@@ -13,7 +13,7 @@ use std::{
     future::{Future, poll_fn},
     io::{self, IoSlice},
     net::{Shutdown, SocketAddr},
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
     pin::Pin,
     thread::JoinHandle,
     time::Duration,
@@ -78,6 +78,19 @@ impl Listener {
         let stream = self.0.accept().await.map_err(io::Error::from)?;
         stream.set_nodelay(true).map_err(io::Error::from)?;
         Ok(Stream(stream))
+    }
+}
+
+/// The number of an open socket, for the one thing a sweeper does with it.
+#[derive(Debug, Clone, Copy)]
+pub struct SocketNumber(RawFd);
+
+impl SocketNumber {
+    /// Shuts both directions down; whoever waits on the socket sees its end.
+    pub fn shut_down(self) {
+        // SAFETY: only `Deadline` keeps a number, and a connection takes it away before it closes the socket.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.0) };
+        let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
     }
 }
 
@@ -154,14 +167,13 @@ impl Stream {
         self.0.peer_addr().ok()
     }
 
+    /// The socket's number; the caller forgets it before this stream is dropped.
+    pub fn number(&self) -> SocketNumber {
+        SocketNumber(self.0.as_raw_fd())
+    }
+
     fn fd(&self) -> BorrowedFd<'_> {
         // SAFETY: the descriptor lives as long as `self`.
         unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
-    }
-}
-
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd()
     }
 }

@@ -1,6 +1,9 @@
 //! Looking at other processes through /proc.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 /// How long a condition is waited for before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,6 +18,16 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Two neighbouring ports that are free: below those the kernel gives to clients and to port 0, so that no other test
+/// gets one of them by chance.
+pub fn neighbouring_ports() -> [TcpListener; 2] {
+    let bind = |port: u32| TcpListener::bind(("127.0.0.1", u16::try_from(port).ok()?)).ok();
+    (0..5000)
+        .map(|attempt| 20_000 + 2 * ((std::process::id() * 31 + attempt) % 5000))
+        .find_map(|port| Some([bind(port)?, bind(port + 1)?]))
+        .expect("free ports")
 }
 
 /// The children of a process with the names of their programs.

@@ -112,6 +112,20 @@ impl Connection {
         self.stream.write_all(bytes)
     }
 
+    /// Sends as many of these bytes as go without waiting; how many.
+    pub fn send_without_waiting(&mut self, bytes: &[u8]) -> usize {
+        self.stream.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        while let Ok(count) = self.stream.write(&bytes[sent..]) {
+            sent += count;
+            if sent == bytes.len() {
+                break;
+            }
+        }
+        self.stream.set_nonblocking(false).unwrap();
+        sent
+    }
+
     /// Says that nothing more will be sent.
     pub fn finish_sending(&self) {
         // The server may have closed already.
@@ -187,10 +201,15 @@ impl Connection {
         Ok(std::mem::replace(&mut self.received, rest))
     }
 
-    /// Everything until the server closes or resets the connection.
+    /// Everything until the server closes or resets the connection; panics when it does neither in time.
     pub fn receive_to_end(&mut self) -> Vec<u8> {
-        while self.read_more().is_ok() {}
-        std::mem::take(&mut self.received)
+        loop {
+            match self.read_more() {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("the connection stays open"),
+                Err(_) => return std::mem::take(&mut self.received),
+            }
+        }
     }
 
     /// Whether the server has closed the connection without sending anything more. Waits for that, or for bytes.

@@ -17,7 +17,9 @@ fn a_bucket_lives_from_its_creation_to_its_removal() {
     let mut signer = store.signer();
     signer.region = "eu-central-1".to_owned();
     let elsewhere = signer.sign(store.addressed(Request::bucket("PUT", "life")));
-    store.send_as_is(&elsewhere).expect_error(409, "BucketAlreadyOwnedByYou");
+    store
+        .send_as_is(&elsewhere)
+        .expect_error(409, "BucketAlreadyOwnedByYou");
     let head = store.send(Request::bucket("HEAD", "life")).expect_status(200);
     assert_eq!(head.header("x-amz-bucket-region"), Some("us-east-1"));
     assert!(head.header("x-amz-request-id").is_some());

@@ -3,15 +3,14 @@
 
 use corelane_tests::{
     digest::md5_hex,
+    process::signal,
     random::{self, Random},
     raw::Connection,
     request::Request,
     store::Store,
 };
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, atomic::AtomicBool, atomic::Ordering},
-};
+use rustix::process::Signal;
+use std::{collections::BTreeMap, time::Duration};
 
 const BUCKET: &str = "durable";
 
@@ -73,65 +72,90 @@ fn restarts_and_kills_lose_nothing() {
     assert_eq!(store.stop().code(), Some(0));
 }
 
-/// Writers run while everything is killed: what they were told is stored must be there, and nothing else may be half
-/// there.
+/// What a writer knows of its keys: the content last acknowledged, and what it was doing when the store was killed.
+#[derive(Default)]
+struct Writer {
+    acknowledged: Model,
+    in_flight: Option<(String, Option<Vec<u8>>)>,
+    count: usize,
+}
+
+impl Writer {
+    /// Puts, overwrites and deletes its own keys until the connection breaks.
+    fn run(&mut self, store: &Store, prefix: &str, random: &mut Random) {
+        let mut connection = store.connect();
+        loop {
+            let key = format!("{prefix}/{}", random.below(25));
+            let content = (random.below(6) > 0).then(|| {
+                let size = *random.choose(&[10, 5_000, 200_000, 400_000]);
+                random.bytes(size)
+            });
+            let request = match &content {
+                Some(content) => Request::object("PUT", BUCKET, &key)
+                    .header("x-amz-meta-key", &key)
+                    .body(content.clone()),
+                None => Request::object("DELETE", BUCKET, &key),
+            };
+            let request = store.signed(request);
+            self.in_flight = Some((key.clone(), content.clone()));
+            let sent = connection.try_send(&request.to_bytes());
+            match sent.and_then(|()| connection.try_receive(&request.method)) {
+                Ok(answer) if [200, 204].contains(&answer.status) => {}
+                _ => return,
+            }
+            self.in_flight = None;
+            self.count += 1;
+            match content {
+                Some(content) => self.acknowledged.insert(key, content),
+                None => self.acknowledged.remove(&key),
+            };
+        }
+    }
+
+    /// What the store must hold, given that it holds either side of what was in flight.
+    fn settle(mut self, store: &Store) -> Model {
+        if let Some((key, content)) = self.in_flight.take() {
+            let got = store.get(BUCKET, &key);
+            let is_new = match &content {
+                Some(content) => got.status == 200 && got.body == *content,
+                None => got.status == 404,
+            };
+            match (is_new, content) {
+                (true, Some(content)) => self.acknowledged.insert(key, content),
+                (true, None) => self.acknowledged.remove(&key),
+                (false, _) => None,
+            };
+        }
+        self.acknowledged
+    }
+}
+
+/// Writers run while everything is killed: what they were told is done must be done, and nothing may be half done.
 #[test]
 fn a_kill_in_the_middle_of_writes_keeps_every_acknowledged_one() {
     let mut store = Store::start();
     store.make_bucket(BUCKET);
-    for round in 0..4_u64 {
-        let acknowledged = Mutex::new(BTreeMap::new());
-        let attempted = Mutex::new(BTreeMap::new());
-        let stop = AtomicBool::new(false);
-        let pause = 150 + 100 * round;
+    let mut model = Model::new();
+    for round in 0..6_u64 {
+        let mut writers: Vec<Writer> = (0..4).map(|_| Writer::default()).collect();
         std::thread::scope(|scope| {
-            let writers: Vec<_> = (0..4_u64)
-                .map(|writer| {
-                    let (store, acknowledged, attempted, stop) = (&store, &acknowledged, &attempted, &stop);
-                    scope.spawn(move || {
-                        let mut random = Random::new(round * 100 + writer);
-                        let mut connection = store.connect();
-                        for number in 0.. {
-                            let key = format!("round-{round}/writer-{writer}/{number:05}");
-                            let size = *random.choose(&[10, 5_000, 200_000, 400_000]);
-                            let content = random.bytes(size);
-                            let put = store.signed(Request::object("PUT", BUCKET, &key).body(content.clone()));
-                            attempted.lock().unwrap().insert(key.clone(), md5_hex(&content));
-                            if stop.load(Ordering::Relaxed) || connection.try_send(&put.to_bytes()).is_err() {
-                                return;
-                            }
-                            match connection.try_receive("PUT") {
-                                Ok(answer) if answer.status == 200 => {
-                                    acknowledged.lock().unwrap().insert(key, md5_hex(&content));
-                                }
-                                _ => return,
-                            }
-                        }
-                    })
-                })
-                .collect();
-            std::thread::sleep(std::time::Duration::from_millis(pause));
-            for name in ["corelane-node", "corelane-gateway"] {
-                corelane_tests::process::signal(store.child_pid(name), rustix::process::Signal::KILL);
+            for (number, writer) in (0_u64..).zip(&mut writers) {
+                let store = &store;
+                let mut random = Random::new(round * 100 + number);
+                scope.spawn(move || writer.run(store, &format!("round-{round}/writer-{number}"), &mut random));
             }
-            stop.store(true, Ordering::Relaxed);
-            for writer in writers {
-                writer.join().unwrap();
+            std::thread::sleep(Duration::from_millis(200 + 150 * round));
+            for name in ["corelane-node", "corelane-gateway"] {
+                signal(store.child_pid(name), Signal::KILL);
             }
         });
         store.kill9();
         store.start_again();
-        let (acknowledged, attempted) = (acknowledged.into_inner().unwrap(), attempted.into_inner().unwrap());
-        let listed = store.keys(BUCKET);
-        for (key, md5) in &acknowledged {
-            assert!(listed.contains(key), "{key} was acknowledged and is not listed");
-            let got = store.get(BUCKET, key).expect_status(200);
-            assert_eq!(&md5_hex(&got.body), md5, "{key}");
+        for writer in writers {
+            assert!(writer.count > 0, "round {round} was over before any write");
+            model.extend(writer.settle(&store));
         }
-        for key in listed.iter().filter(|key| key.starts_with(&format!("round-{round}/"))) {
-            let got = store.get(BUCKET, key).expect_status(200);
-            assert_eq!(Some(&md5_hex(&got.body)), attempted.get(key), "{key} is half there");
-        }
+        check(&store, &model);
     }
 }
 

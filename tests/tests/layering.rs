@@ -108,7 +108,9 @@ fn each_runtime_is_named_in_one_file_a_crate() {
     // monoio-compat is the bridge to hyper, and has its file.
     let bridge = files_that_name("gateway", "monoio_compat");
     assert!(bridge.len() <= 1, "{bridge:?}");
-    let others = files_that_name("gateway", "monoio").into_iter().filter(|file| !bridge.contains(file));
+    let others = files_that_name("gateway", "monoio")
+        .into_iter()
+        .filter(|file| !bridge.contains(file));
     assert_eq!(others.collect::<Vec<_>>(), ["rt.rs"]);
     for (crate_directory, runtimes) in [
         ("proto", &["glommio", "monoio", "tokio"] as &[&str]),

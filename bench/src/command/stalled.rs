@@ -84,11 +84,9 @@ pub fn run(flags: &Stalled) -> Result<()> {
             progress.next(&format!("round {round}: {}", one.stalled.name()));
             // Tickets are fetched before the others stall.
             let plan = subject.plan(&measured, &pattern)?;
-            let stalled = stall(
-                one.stalled,
-                &subject.plan(&asked_for, &pattern)?,
-                flags.clients as usize,
-            )?;
+            let never_read = subject.plan(&asked_for, &pattern)?;
+            let stalled = stall(one.stalled, &never_read, flags.clients as usize);
+            let stalled = stalled.map_err(|error| server.explain(error))?;
             one.rounds.push(measure(&server, &plan, &measured, flags)?);
             one.still_open.push(stalled.map_or(0, |stalled| stalled.still_open()));
         }

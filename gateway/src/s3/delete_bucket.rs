@@ -35,7 +35,10 @@ pub async fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
     };
     match fence_and_look(gateway, &deleting).await {
         Ok(true) => {
-            catalog(gateway.catalog.remove_bucket(&deleting).await)?;
+            if let Err(error) = catalog(gateway.catalog.remove_bucket(&deleting).await) {
+                roll_back(gateway, &deleting).await;
+                return Err(error);
+            }
             tracing::info!(bucket = bucket.name, user = request.caller.user.name, "bucket deleted");
             Ok(Answer::empty(204))
         }
@@ -133,3 +136,6 @@ fn catalog(result: Result<(), CatalogError>) -> Result<(), S3Error> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

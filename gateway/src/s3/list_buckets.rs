@@ -1,16 +1,64 @@
 //! ListBuckets: the caller's own buckets.
 
-use crate::{answer::Answer, records::BucketState, request::Request};
-use proto::s3::xml_write;
+use crate::{answer::Answer, list::token, records::BucketState, request::Request};
+use proto::{
+    error::{ErrorCode, S3Error},
+    s3::xml_write,
+};
+
+/// The largest `max-buckets` (ListBuckets' API page).
+const MAX_BUCKETS: usize = 10_000;
 
 /// Serves it.
-pub fn serve(request: &Request<'_>) -> Answer {
+pub fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
     let user = &request.caller.user;
+    let prefix = request.query.value("prefix");
+    let limit = max_buckets(request.query.value("max-buckets"))?;
+    let after = request
+        .query
+        .value("continuation-token")
+        .map(token::decode)
+        .transpose()?
+        .unwrap_or_default();
     let owned = request.gateway.catalog.buckets_of(&user.name);
-    let buckets: Vec<(String, u64)> = owned
+    let mut rest = owned
         .iter()
         .filter(|bucket| bucket.state == BucketState::Active)
-        .map(|bucket| (bucket.name.clone(), bucket.created_unix_ms))
-        .collect();
-    Answer::xml(xml_write::list_buckets(&user.owner(), &buckets))
+        .filter(|bucket| bucket.name > after && bucket.name.starts_with(prefix.unwrap_or_default()))
+        .map(|bucket| (bucket.name.clone(), bucket.created_unix_ms));
+    let buckets: Vec<(String, u64)> = rest.by_ref().take(limit).collect();
+    let next = rest.next().and(buckets.last()).map(|(name, _)| token::encode(name));
+    Ok(Answer::xml(xml_write::list_buckets_page(
+        &user.owner(),
+        &buckets,
+        prefix,
+        next.as_deref(),
+    )))
+}
+
+fn max_buckets(value: Option<&str>) -> Result<usize, S3Error> {
+    let Some(text) = value else { return Ok(MAX_BUCKETS) };
+    let count = text.parse().ok().filter(|count| (1..=MAX_BUCKETS).contains(count));
+    count.ok_or_else(|| {
+        S3Error::with_message(
+            ErrorCode::InvalidArgument,
+            "max-buckets must be an integer between 1 and 10000",
+        )
+        .field("ArgumentName", "max-buckets")
+        .field("ArgumentValue", text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::max_buckets;
+
+    #[test]
+    fn max_buckets_as_s3_reads_it() {
+        assert_eq!(max_buckets(None), Ok(10_000));
+        assert_eq!(max_buckets(Some("1")), Ok(1));
+        for bad in ["0", "10001", "-1", "x", ""] {
+            assert!(max_buckets(Some(bad)).is_err(), "{bad}");
+        }
+    }
 }

@@ -48,7 +48,13 @@ impl RedbStore {
     /// retried: after a kill the kernel lets go of it late.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join("meta.redb");
-        let database = open_retrying(&path).map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
+        let database = open_retrying(&path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => StoreError(format!(
+                "{} is in use: stop the gateway that uses it, or give another --state directory",
+                path.display()
+            )),
+            error => StoreError(format!("{}: {error}", path.display())),
+        })?;
         let (requests, incoming) = mpsc::channel();
         let (decided, mut outcomes) = mailbox();
         let thread = std::thread::Builder::new()

@@ -1,6 +1,7 @@
 //! Decoded query parameters, in order.
 
 use crate::{
+    auth::ticket::QUERY_PARAMETER,
     error::{ErrorCode, S3Error},
     http::percent,
 };
@@ -14,8 +15,19 @@ pub struct Query {
 impl Query {
     /// Parses a raw query; `InvalidURI` for malformed escapes or non-UTF-8. `a`, `a=` and `a=b` are all accepted.
     pub fn parse(raw: &str) -> Result<Self, S3Error> {
+        Self::parse_where(raw, |part| !part.is_empty())
+    }
+    /// The same without the ticket, which is by far the longest parameter and is never wanted decoded.
+    pub fn parse_without_ticket(raw: &str) -> Result<Self, S3Error> {
+        let is_ticket = |part: &str| {
+            part.strip_prefix(QUERY_PARAMETER)
+                .is_some_and(|rest| rest.starts_with('='))
+        };
+        Self::parse_where(raw, |part| !part.is_empty() && !is_ticket(part))
+    }
+    fn parse_where(raw: &str, wanted: impl Fn(&str) -> bool) -> Result<Self, S3Error> {
         let mut parameters = Vec::new();
-        for part in raw.split('&').filter(|part| !part.is_empty()) {
+        for part in raw.split('&').filter(|part| wanted(part)) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let value = if value.contains('+') {
                 decode(&value.replace('+', " "))?

@@ -36,6 +36,16 @@ pub fn error(error: &S3Error, resource: &str, request_id: &str) -> Vec<u8> {
 
 /// `<ListAllMyBucketsResult>`; buckets as (name, creation in ms), sorted by name.
 pub fn list_buckets(owner: &Owner, buckets: &[(String, u64)]) -> Vec<u8> {
+    list_buckets_page(owner, buckets, None, None)
+}
+
+/// The same for a page: the prefix asked for, and the token to continue with when more buckets follow.
+pub fn list_buckets_page(
+    owner: &Owner,
+    buckets: &[(String, u64)],
+    prefix: Option<&str>,
+    continuation_token: Option<&str>,
+) -> Vec<u8> {
     let mut document = Document::new();
     document.root("ListAllMyBucketsResult", |document| {
         write_owner(document, owner);
@@ -47,6 +57,12 @@ pub fn list_buckets(owner: &Owner, buckets: &[(String, u64)]) -> Vec<u8> {
                 });
             }
         });
+        if let Some(token) = continuation_token {
+            document.text("ContinuationToken", token);
+        }
+        if let Some(prefix) = prefix {
+            document.text("Prefix", prefix);
+        }
     });
     document.finish()
 }
