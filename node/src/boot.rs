@@ -142,11 +142,11 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
 }
 
 impl Node {
-    /// Waits until all cores have stopped; whether none of them failed.
-    pub fn wait(self) -> bool {
+    /// Waits until all cores have finished their requests; whether none of them failed. The process may end then.
+    pub fn wait(&self) -> bool {
         self.threads
-            .into_iter()
-            .all(|thread| matches!(thread.join(), Ok(Some(()))))
+            .iter()
+            .all(|_| self.finished.recv_timeout(DRAIN_TIMEOUT * 2).is_ok())
     }
 
     /// Whether a core has ended on its own.
