@@ -109,7 +109,7 @@ impl Body {
         if self.awaits_continue && connection.buffer.is_empty() {
             let go_on = b"HTTP/1.1 100 Continue\r\n\r\n".to_vec();
             let (sent, _) = connection.stream.writer.write_all(go_on, BODY_PROGRESS_TIME).await;
-            sent.map_err(gone)?;
+            sent.map_err(|error| gone(&error))?;
         }
         loop {
             let mut taken = 0;
@@ -139,7 +139,7 @@ impl Body {
             if done {
                 break;
             }
-            receive(connection).await.map_err(gone)?;
+            receive(connection).await.map_err(|error| gone(&error))?;
         }
         self.progress = Progress::Complete;
         hasher.finish(decoder.trailers())?;
@@ -205,7 +205,8 @@ async fn receive(connection: &mut Connection) -> io::Result<()> {
     }
 }
 
-fn gone(error: io::Error) -> S3Error {
+/// What a client is told that stopped in the middle of its body, if it still listens.
+pub fn gone(error: &io::Error) -> S3Error {
     match error.kind() {
         io::ErrorKind::TimedOut => ErrorCode::RequestTimeout.into(),
         _ => ErrorCode::IncompleteBody.into(),

@@ -5,12 +5,16 @@ mod view;
 
 use crate::{
     clock::unix_ms,
-    limits::{ACCESS_KEY_COUNT_MAX, TRANSACTION_ATTEMPTS_MAX, USER_BUCKET_COUNT_MAX},
+    limits::{ACCESS_KEY_COUNT_MAX, BUCKET_ID_RANGE, USER_BUCKET_COUNT_MAX},
     records::{BucketRecord, BucketState, KeyRecord, UserRecord},
     store::{Change, CommitError, MetaStore, StoreError},
 };
 use proto::{cluster::map::ShardMap, digest::checksum::ChecksumType, wire::Encoder};
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    rc::Rc,
+};
 use view::{BUCKET_COUNTER, BUCKET_PREFIX, KEY_PREFIX, SHARD_MAP, USER_PREFIX, View, encode};
 
 /// Why a change of the catalog was refused.
@@ -54,6 +58,8 @@ pub struct Catalog {
     view: Rc<RefCell<View>>,
     root_key: RootKey,
     root: Rc<UserRecord>,
+    /// Ids of new buckets: the next, and the end of the range taken from the store's counter.
+    bucket_ids: Cell<(u64, u64)>,
 }
 
 impl Catalog {
@@ -77,6 +83,7 @@ impl Catalog {
             view,
             root_key,
             root: Rc::new(UserRecord::root()),
+            bucket_ids: Cell::new((0, 0)),
         })
     }
 
@@ -153,22 +160,30 @@ impl Catalog {
         owner: &str,
         checksum_type: ChecksumType,
     ) -> Result<(), CatalogError> {
-        for _ in 0..TRANSACTION_ATTEMPTS_MAX {
-            let changes = self.decide_create_bucket(name, owner, checksum_type)?;
-            match self.store.commit(changes).await {
-                Err(CommitError::Conflict) => {}
-                Err(CommitError::Store(error)) => return Err(error.into()),
-                Ok(()) => return Ok(()),
-            }
+        self.check_new_bucket(name, owner)?;
+        let record = BucketRecord {
+            id: self.next_bucket_id().await?,
+            name: name.to_owned(),
+            owner: owner.to_owned(),
+            created_unix_ms: unix_ms(),
+            checksum_type: checksum_type.code(),
+            state: BucketState::Active,
+        };
+        let change = Change {
+            key: format!("{BUCKET_PREFIX}{name}"),
+            expected: None,
+            value: Some(encode(&record)?),
+        };
+        match self.commit_one(change).await {
+            // Someone else has made it, and may have removed it since.
+            Err(CatalogError::Changed) => Err(self
+                .check_new_bucket(name, owner)
+                .err()
+                .unwrap_or(CatalogError::Changed)),
+            other => other,
         }
-        Err(CatalogError::Changed)
     }
-    fn decide_create_bucket(
-        &self,
-        name: &str,
-        owner: &str,
-        checksum_type: ChecksumType,
-    ) -> Result<Vec<Change>, CatalogError> {
+    fn check_new_bucket(&self, name: &str, owner: &str) -> Result<(), CatalogError> {
         let view = self.view.borrow();
         if let Some(existing) = view.buckets.get(name) {
             return Err(CatalogError::BucketExists(Rc::clone(&existing.record)));
@@ -176,27 +191,36 @@ impl Catalog {
         if view.owned.get(owner).map_or(0, BTreeSet::len) >= USER_BUCKET_COUNT_MAX {
             return Err(CatalogError::TooManyBuckets);
         }
-        let id = view.bucket_counter.as_ref().map_or(0, |counter| counter.0) + 1;
-        let record = BucketRecord {
-            id,
-            name: name.to_owned(),
-            owner: owner.to_owned(),
-            created_unix_ms: unix_ms(),
-            checksum_type: checksum_type.code(),
-            state: BucketState::Active,
-        };
-        Ok(vec![
-            Change {
+        Ok(())
+    }
+    /// An id no bucket ever had. Ids are taken from the store's counter a range at a time, so that many creations at
+    /// once do not get in each other's way; what is left of a range at a restart is never used.
+    async fn next_bucket_id(&self) -> Result<u64, CatalogError> {
+        loop {
+            let (next, end) = self.bucket_ids.get();
+            if next < end {
+                self.bucket_ids.set((next + 1, end));
+                return Ok(next);
+            }
+            let (last, expected) = self
+                .view
+                .borrow()
+                .bucket_counter
+                .clone()
+                .map_or((0, None), |(id, raw)| (id, Some(raw)));
+            let reserved = last + BUCKET_ID_RANGE;
+            let change = Change {
                 key: BUCKET_COUNTER.to_owned(),
-                expected: view.bucket_counter.as_ref().map(|counter| counter.1.clone()),
-                value: Some(encode(&id)?),
-            },
-            Change {
-                key: format!("{BUCKET_PREFIX}{name}"),
-                expected: None,
-                value: Some(encode(&record)?),
-            },
-        ])
+                expected,
+                value: Some(encode(&reserved)?),
+            };
+            match self.commit_one(change).await {
+                Ok(()) => self.bucket_ids.set((last + 1, reserved + 1)),
+                // Another creation has just taken a range.
+                Err(CatalogError::Changed) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
     /// Moves a bucket from the state the caller saw to another.
     pub async fn set_bucket_state(&self, bucket: &BucketRecord, state: BucketState) -> Result<(), CatalogError> {

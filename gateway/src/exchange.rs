@@ -2,7 +2,7 @@
 //! core may answer before it has the whole body.
 
 use crate::{
-    body::Body,
+    body::{self, Body},
     cluster::Core,
     connection::{Connection, Next, keeps_alive},
     core_response::{NoResponse, read_head},
@@ -107,10 +107,8 @@ impl<'a> Exchange<'a> {
             Answered::Head(response, is_complete) => (response, is_complete),
             Answered::NoResponse(no_response) => return Ok(Outcome::NoResponse(no_response)),
             Answered::Malformed(error) => return Err(error),
-            Answered::ClientGone(error) if error.kind() == io::ErrorKind::TimedOut => {
-                return Err(ErrorCode::RequestTimeout.into());
-            }
-            Answered::ClientGone(_) => return Ok(Outcome::Relayed(Next::Close)),
+            // The connection to the core ends here, and with it what the core has of the body.
+            Answered::ClientGone(error) => return Err(body::gone(&error)),
         };
         let keep_client = is_complete && keeps_alive(self.head) && !self.gateway.draining.get();
         let keep_core = is_complete && response.keep_alive;

@@ -84,8 +84,8 @@ pub const USER_BUCKET_COUNT_MAX: usize = 1000;
 pub const ACCESS_KEY_COUNT_MAX: usize = 100_000;
 /// Longest user and tenant name, in bytes.
 pub const USER_NAME_BYTES_MAX: usize = 64;
-/// How often a transaction is tried again after another one came first.
-pub const TRANSACTION_ATTEMPTS_MAX: usize = 8;
+/// Bucket ids taken from the store's counter at a time.
+pub const BUCKET_ID_RANGE: u64 = 64;
 /// Most transactions in one durable commit of the store.
 pub const COMMIT_BATCH_MAX: usize = 64;
 /// The store's cache, in bytes: everything is held in memory by the catalog anyway.

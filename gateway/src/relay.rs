@@ -36,6 +36,7 @@ pub async fn upload(
     started: &Cell<bool>,
 ) -> Upload {
     let mut pending = std::mem::take(received);
+    started.set(started.get() || !pending.is_empty());
     let mut buffer: Option<RelayBuffer> = None;
     loop {
         let taken = match consume(framing, &pending) {
@@ -45,7 +46,6 @@ pub async fn upload(
         // Framing that is not complete yet, or the next request.
         let rest = pending.split_off(taken.min(pending.len()));
         if !pending.is_empty() {
-            started.set(true);
             let (sent, returned) = core.write_all(pending, BODY_PROGRESS_TIME).await;
             pending = returned;
             if sent.is_err() {
@@ -60,7 +60,10 @@ pub async fn upload(
             buffer.bytes = pending;
         }
         match receive(client, rest, &mut buffer, memory).await {
-            Ok(bytes) => pending = bytes,
+            Ok(bytes) => {
+                started.set(true);
+                pending = bytes;
+            }
             Err(error) => return Upload::ClientGone(error),
         }
     }

@@ -56,17 +56,23 @@ pub async fn serve(gateway: Rc<Gateway>, listener: Listener, mut termination: Te
 async fn accept(gateway: &Rc<Gateway>, listener: &Listener) {
     let connections_max = raise_descriptor_limit();
     tracing::debug!(connections_max, "accepting");
+    let mut was_full = false;
     loop {
         // At the limit, new connections wait in the backlog.
-        if gateway.connections.get() >= connections_max {
+        let is_full = gateway.connections.get() >= connections_max;
+        if is_full && !was_full {
+            tracing::warn!(connections_max, "no more connections are accepted until some end");
+        }
+        was_full = is_full;
+        if is_full {
             rt::sleep(Duration::from_millis(20)).await;
             continue;
         }
         match listener.accept(&gateway.watchdog).await {
             Ok((stream, peer)) => connection::spawn(gateway, stream, peer.ip()),
             Err(error) => {
-                tracing::warn!(%error, "accept");
-                rt::sleep(Duration::from_millis(20)).await;
+                tracing::warn!(%error, "a connection could not be accepted");
+                rt::sleep(Duration::from_millis(100)).await;
             }
         }
     }

@@ -162,12 +162,11 @@ fn parse<T: serde::de::DeserializeOwned>(answer: Value) -> Result<T> {
         .map_err(|_| CliError::failed("the store gave an answer this program does not know; is it of another version?"))
 }
 
-/// ISO 8601, or milliseconds since the epoch.
+/// When a key was created, in ISO 8601; the first key comes from a file, without a date.
 fn created(value: &Value) -> String {
-    match (value.as_u64(), value.as_str()) {
-        (Some(unix_ms), _) => date::iso8601(unix_ms),
-        (None, Some(text)) => text.to_owned(),
-        (None, None) => "-".to_owned(),
+    match value.as_str() {
+        Some(text) if text != date::iso8601(0) => text.to_owned(),
+        _ => "-".to_owned(),
     }
 }
 

@@ -4,12 +4,14 @@
 use super::{Catalog, CatalogError, RootKey, ShardMap};
 use crate::{
     limits::USER_BUCKET_COUNT_MAX,
+    list::fanout::join_all,
     records::{BucketState, KeyRecord},
     rt,
     store::{Change, MetaStore, redb::RedbStore},
     testing::TemporaryDirectory,
 };
 use proto::{cluster::map::ShardEntry, digest::checksum::ChecksumType};
+use std::collections::BTreeSet;
 
 async fn open(directory: &TemporaryDirectory) -> Catalog {
     let root = RootKey {
@@ -167,6 +169,27 @@ fn a_record_of_a_newer_version_is_refused() {
             secret_key: String::new(),
         };
         assert!(Catalog::open(store, root).await.is_err());
+    })
+    .unwrap();
+}
+
+#[test]
+fn many_buckets_made_at_once_all_exist_with_their_own_ids() {
+    let directory = TemporaryDirectory::new();
+    rt::run(async {
+        let catalog = open(&directory).await;
+        let names: Vec<String> = (0..200).map(|n| format!("bucket-{n}")).collect();
+        let made = join_all(
+            names
+                .iter()
+                .map(|name| catalog.create_bucket(name, "ann", ChecksumType::Md5)),
+        )
+        .await;
+        assert!(made.iter().all(Result::is_ok));
+        let ids: BTreeSet<u64> = catalog.buckets_of("ann").iter().map(|bucket| bucket.id).collect();
+        assert_eq!(ids.len(), 200);
+        let same = (0..20).map(|_| catalog.create_bucket("one-name", "ann", ChecksumType::Md5));
+        assert_eq!(join_all(same).await.iter().filter(|made| made.is_ok()).count(), 1);
     })
     .unwrap();
 }

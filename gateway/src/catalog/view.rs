@@ -17,7 +17,7 @@ pub const BUCKET_PREFIX: &str = "bucket/";
 pub const USER_PREFIX: &str = "user/";
 /// Access keys.
 pub const KEY_PREFIX: &str = "key/";
-/// The id of the newest bucket.
+/// The highest bucket id handed out.
 pub const BUCKET_COUNTER: &str = "counter/bucket";
 /// The shard map.
 pub const SHARD_MAP: &str = "cluster/shard-map";
@@ -41,7 +41,7 @@ pub struct View {
     pub users: HashMap<String, Stored<UserRecord>>,
     /// Access keys; the root user's own is not among them.
     pub keys: BTreeMap<String, Stored<KeyRecord>>,
-    /// The id of the newest bucket, with its bytes.
+    /// The highest bucket id handed out, with its bytes.
     pub bucket_counter: Option<(u64, Vec<u8>)>,
     /// The shard map, once a node has defined it.
     pub shard_map: Option<Stored<ShardMap>>,
