@@ -7,7 +7,7 @@ use crate::{
     error::StoreError,
     io::{File, OpenMode, ReadBuffer, remove, spawn, sync_directory},
     layout::ShardPaths,
-    limits::{BLOB_WRITES_IN_FLIGHT_MAX, DIRECT_ALIGNMENT},
+    limits::{BLOB_ALLOCATION_BYTES_MIN, BLOB_WRITES_IN_FLIGHT_MAX, DIRECT_ALIGNMENT},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -92,30 +92,28 @@ pub struct BlobWriter {
     id: u64,
     paths: Rc<ShardPaths>,
     file: Rc<File>,
+    size: u64,
+    allocated: u64,
     position: u64,
     in_flight: VecDeque<Receiver<Result<(), StoreError>>>,
     kept: bool,
 }
 
 impl BlobWriter {
-    /// Creates the file and reserves `size` bytes if the size is known.
-    pub async fn create(paths: Rc<ShardPaths>, id: u64, size: Option<u64>) -> Result<Self, StoreError> {
+    /// Creates the file of a blob that will have `size` bytes.
+    pub async fn create(paths: Rc<ShardPaths>, id: u64, size: u64) -> Result<Self, StoreError> {
         let file = Rc::new(File::open(&paths.blob(id), OpenMode::CreateNew).await?);
-        let writer = Self {
+        let size = size.next_multiple_of(DIRECT_ALIGNMENT as u64);
+        Ok(Self {
             id,
             paths,
             file,
+            size,
+            allocated: 0,
             position: 0,
             in_flight: VecDeque::new(),
             kept: false,
-        };
-        if let Some(size) = size {
-            writer
-                .file
-                .allocate(size.next_multiple_of(DIRECT_ALIGNMENT as u64))
-                .await?;
-        }
-        Ok(writer)
+        })
     }
 
     /// Writes the first `length` bytes of a buffer after what was written before; only the last buffer may hold a
@@ -126,6 +124,7 @@ impl BlobWriter {
             self.settle_one().await?;
         }
         let padded = length.next_multiple_of(DIRECT_ALIGNMENT);
+        self.reserve(self.position + padded as u64).await?;
         if let Some(padding) = buffer.bytes_mut().get_mut(length..padded) {
             padding.fill(0);
         }
@@ -143,6 +142,16 @@ impl BlobWriter {
             giver.give(result);
         });
         self.in_flight.push_back(receiver);
+        Ok(())
+    }
+
+    /// Reserves space ahead of the writes, twice what has come: a declared size alone reserves nothing, or a few
+    /// stalled clients could fill the disk.
+    async fn reserve(&mut self, needed: u64) -> Result<(), StoreError> {
+        if needed > self.allocated {
+            self.allocated = (2 * needed + BLOB_ALLOCATION_BYTES_MIN).min(self.size.max(needed));
+            self.file.allocate(self.allocated).await?;
+        }
         Ok(())
     }
 

@@ -98,7 +98,7 @@ impl ShardStore {
     }
 
     /// Begins a blob of `size` bytes.
-    pub async fn create_blob(&self, size: Option<u64>) -> Result<BlobWriter, StoreError> {
+    pub async fn create_blob(&self, size: u64) -> Result<BlobWriter, StoreError> {
         if self.is_read_only() {
             return Err(StoreError::ReadOnly);
         }

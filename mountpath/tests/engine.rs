@@ -84,7 +84,7 @@ async fn put(store: &ShardStore, pool: &BufferPool, key: &str, bytes: &[u8]) {
         buffer.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
         NewPayload::Buffered(buffer)
     } else {
-        let mut writer = store.create_blob(Some(bytes.len() as u64)).await.unwrap();
+        let mut writer = store.create_blob(bytes.len() as u64).await.unwrap();
         for chunk in bytes.chunks(1024 * 1024) {
             let mut buffer = pool.take(1 << 30).await;
             buffer.bytes_mut()[..chunk.len()].copy_from_slice(chunk);
@@ -304,7 +304,7 @@ fn blobs_without_a_record_go_and_records_without_a_blob_are_named() {
         put(&store, &pool, "kept", &payload(1, 1_000_000)).await;
         put(&store, &pool, "replaced", &payload(2, 1_000_000)).await;
         put(&store, &pool, "replaced", &payload(3, 1_000_000)).await;
-        let orphan = store.create_blob(Some(1 << 20)).await.unwrap();
+        let orphan = store.create_blob(1 << 20).await.unwrap();
         std::mem::forget(orphan);
         drop(store);
         let (store, report) = open(&mountpath).await;

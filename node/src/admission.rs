@@ -1,6 +1,6 @@
 //! What a request with a ticket is allowed to do: the ticket is opened and held against the request as it came.
 
-use crate::core::Core;
+use crate::core::{Core, unix_ms};
 use proto::{
     auth::{
         payload::PayloadDeclaration,
@@ -26,7 +26,7 @@ pub fn admit(core: &Core, head: &RequestHead) -> Result<Admission, S3Error> {
     let Some(sealed) = ticket::find(head.raw_query()) else {
         return Ok(Admission::NoTicket);
     };
-    let ticket = core.ticket_key.open(sealed, core.unix_s())?;
+    let ticket = core.ticket_key.open(sealed, unix_ms() / 1000)?;
     if ticket.node != core.node || ticket.core != core.index {
         return Err(denied("The ticket is for another core."));
     }

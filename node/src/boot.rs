@@ -5,7 +5,8 @@ use crate::{
     config::{Config, Durability},
     core::{Core, CoreParts},
     limits::{
-        BIND_WAIT, CONNECTIONS_PER_CORE_MAX, CORE_MEMORY_BYTES_MIN, DESCRIPTORS_RESERVED, DRAIN_TIMEOUT, LISTEN_BACKLOG,
+        BIND_WAIT, CONNECTIONS_PER_CORE_MAX, CORE_MEMORY_BYTES_MIN, DESCRIPTORS_RESERVED, DRAIN_TIMEOUT,
+        LISTEN_BACKLOG, UPLOADS_PER_CORE_MAX,
     },
     membership::{Membership, RegisterError},
     rt::{self, Listener},
@@ -176,7 +177,8 @@ fn connections_max(core_count: usize, shard_count: usize) -> usize {
     let descriptors = getrlimit(Resource::Nofile)
         .current
         .map_or(usize::MAX, |limit| limit.try_into().unwrap_or(usize::MAX));
-    let reserved = DESCRIPTORS_RESERVED + shard_count * mountpath::limits::OPEN_BLOBS_MAX;
+    let of_core = UPLOADS_PER_CORE_MAX * core_count;
+    let reserved = DESCRIPTORS_RESERVED + of_core + shard_count * mountpath::limits::OPEN_BLOBS_MAX;
     (descriptors.saturating_sub(reserved) / core_count).clamp(1, CONNECTIONS_PER_CORE_MAX)
 }
 

@@ -44,6 +44,8 @@ pub struct Core {
     pub deadlines: Deadlines,
     /// Connections passed through to a gateway right now.
     pub relays: Cell<usize>,
+    /// Blobs being received right now, each an open file.
+    pub uploads: Cell<usize>,
     stalled: RefCell<Vec<Weak<RefCell<Window>>>>,
     connections: Cell<usize>,
     connections_max: usize,
@@ -89,6 +91,7 @@ impl Core {
             pool: BufferPool::new(parts.memory / 2),
             deadlines: Deadlines::default(),
             relays: Cell::new(0),
+            uploads: Cell::new(0),
             stalled: RefCell::default(),
             connections: Cell::new(0),
             connections_max: parts.connections_max,
@@ -174,7 +177,7 @@ impl Core {
         Rc::clone(&self.date.borrow())
     }
 
-    /// Seconds since the epoch, as of the last sweep; for expiry.
+    /// Seconds since the epoch, as of the last sweep; exact enough for what is far away.
     pub fn unix_s(&self) -> u64 {
         self.unix_s.get()
     }

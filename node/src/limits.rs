@@ -8,6 +8,8 @@ pub const CONNECTIONS_PER_CORE_MAX: usize = 16_384;
 pub const LISTEN_BACKLOG: i32 = 4096;
 /// Descriptors kept for segments, registration and everything else that is not a client's connection or an open blob.
 pub const DESCRIPTORS_RESERVED: usize = 1024;
+/// Blobs one core receives at once, each an open file; more get SlowDown.
+pub const UPLOADS_PER_CORE_MAX: usize = 1024;
 /// What a connection's receive buffer starts with; it grows to the head limit only while a head needs it.
 pub const INBOX_BYTES_MIN: usize = 4 * 1024;
 /// How far ahead framing is read: what overshoots into payload is copied.

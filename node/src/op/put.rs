@@ -6,7 +6,7 @@ use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
     core::unix_ms,
-    limits::{BUFFER_WAIT, SMALL_PUT_BYTES_MAX},
+    limits::{BUFFER_WAIT, SMALL_PUT_BYTES_MAX, UPLOADS_PER_CORE_MAX},
     recv::{Body, send_continue},
     rt::{within, yield_if_needed},
 };
@@ -217,24 +217,59 @@ async fn receive_blob(
     size: u64,
     begun: Option<(PooledBuffer, usize)>,
 ) -> Result<NewPayload, Failure> {
-    let mut writer = shard.create_blob(Some(size)).await?;
+    let _place = UploadPlace::take(core)?;
     let mut left = size;
-    if let Some((buffer, filled)) = begun {
+    let (mut buffer, mut filled) = match begun {
+        Some(begun) => begun,
+        None => receive_buffer(core, body, hasher, left).await?,
+    };
+    // The file is made when the first bytes are here: a client that only announces holds nothing.
+    let mut writer = shard.create_blob(size).await?;
+    loop {
         left = left.saturating_sub(filled as u64);
         writer.write(buffer, filled).await?;
-    }
-    while left > 0 {
-        body.ready().await?;
-        let mut buffer = take_buffer(core, left).await?;
-        let length = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.size());
-        let filled = fill(body, hasher, &mut buffer, length).await?;
-        if filled < length {
-            return Err(S3Error::new(ErrorCode::IncompleteBody).into());
+        if left == 0 {
+            break;
         }
-        left -= filled as u64;
-        writer.write(buffer, filled).await?;
+        (buffer, filled) = receive_buffer(core, body, hasher, left).await?;
     }
     Ok(NewPayload::Blob(shard.finish_blob(writer).await?))
+}
+
+/// A place among the blobs a core receives at once.
+struct UploadPlace<'c>(&'c crate::core::Core);
+
+impl<'c> UploadPlace<'c> {
+    fn take(core: &'c crate::core::Core) -> Result<Self, S3Error> {
+        if core.uploads.get() >= UPLOADS_PER_CORE_MAX {
+            return Err(S3Error::new(ErrorCode::SlowDown));
+        }
+        core.uploads.set(core.uploads.get() + 1);
+        Ok(Self(core))
+    }
+}
+
+impl Drop for UploadPlace<'_> {
+    fn drop(&mut self) {
+        self.0.uploads.set(self.0.uploads.get() - 1);
+    }
+}
+
+/// The next buffer of a blob, full unless the blob ends in it.
+async fn receive_buffer(
+    core: &crate::core::Core,
+    body: &mut Body<'_>,
+    hasher: &mut PayloadHasher,
+    left: u64,
+) -> Result<(PooledBuffer, usize), Failure> {
+    body.ready().await?;
+    let mut buffer = take_buffer(core, left).await?;
+    let length = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.size());
+    let filled = fill(body, hasher, &mut buffer, length).await?;
+    if filled < length {
+        return Err(S3Error::new(ErrorCode::IncompleteBody).into());
+    }
+    Ok((buffer, filled))
 }
 
 /// Receives and hashes block by block.
