@@ -1,12 +1,10 @@
-//! One client connection: reads heads, hands each request on, keeps the connection where framing allows.
+//! One client connection: what it holds, how it receives heads, how it ends.
 
 use crate::{
-    admin,
     answer::Answer,
-    dispatch,
     gateway::Gateway,
     limits::{HEAD_BUFFER_BYTES, HEAD_TIME, IDLE_TIME, LINGER_BYTES_MAX, LINGER_TIME},
-    rt::{self, Stream},
+    rt::Stream,
 };
 use proto::{
     error::S3Error,
@@ -42,41 +40,43 @@ pub enum Next {
     Admin,
 }
 
-enum NextHead {
-    Head(RequestHead),
-    Refused(HeadError),
-    Closed,
+/// What serving a request came to.
+pub enum Served {
+    /// The gateway answers.
+    Answer(Answer),
+    /// A core has answered; what becomes of the connection.
+    Relayed(Next),
 }
 
-/// Serves a connection to its end.
-pub async fn serve(gateway: Rc<Gateway>, stream: Stream, client: IpAddr) {
-    let mut connection = Connection {
-        stream,
-        buffer: Vec::new(),
-        client,
-        relayed: false,
-        served: 0,
-    };
-    loop {
-        let head = match connection.next_head().await {
-            NextHead::Head(head) => head,
-            NextHead::Closed => return,
-            NextHead::Refused(error) => return connection.refuse(&gateway, error).await,
-        };
-        // Boxed: an idle connection's task stays small.
-        let next = Box::pin(dispatch::dispatch(&gateway, &mut connection, &head)).await;
-        connection.served += 1;
-        match next {
-            Next::KeepAlive if !gateway.draining.get() => {}
-            Next::KeepAlive | Next::Close => return,
-            Next::Linger => return connection.linger().await,
-            Next::Admin => return Box::pin(admin::serve(gateway, connection, head)).await,
-        }
+impl From<Answer> for Served {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
     }
 }
 
+/// How waiting for a request ended.
+pub enum NextHead {
+    /// A request.
+    Head(RequestHead),
+    /// Not HTTP, or over a limit.
+    Refused(HeadError),
+    /// The client is gone or was too slow.
+    Closed,
+}
+
 impl Connection {
-    async fn next_head(&mut self) -> NextHead {
+    /// A new connection of a client.
+    pub fn new(stream: Stream, client: IpAddr) -> Self {
+        Self {
+            stream,
+            buffer: Vec::new(),
+            client,
+            relayed: false,
+            served: 0,
+        }
+    }
+    /// Receives the next head.
+    pub async fn next_head(&mut self) -> NextHead {
         let mut started = (!self.buffer.is_empty()).then(Instant::now);
         let mut worth_parsing = !self.buffer.is_empty();
         loop {
@@ -129,7 +129,7 @@ impl Connection {
         result.ok().filter(|&count| count > 0)
     }
     /// Answers a head that cannot be served.
-    async fn refuse(mut self, gateway: &Gateway, error: HeadError) {
+    pub async fn refuse(mut self, gateway: &Gateway, error: HeadError) {
         let error = S3Error::from(error);
         let id = gateway.request_ids.next();
         tracing::debug!(request_id = id, client = %self.client, %error, "head refused");
@@ -141,7 +141,7 @@ impl Connection {
     }
     /// Ends this side and throws away what the client still sends, for a while: closing a socket with unread bytes
     /// resets it, and a reset can overtake the answer.
-    async fn linger(mut self) {
+    pub async fn linger(mut self) {
         self.stream.writer.shutdown();
         let deadline = Instant::now() + LINGER_TIME;
         let mut discarded = 0u64;
@@ -186,14 +186,4 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get().saturating_sub(1));
     }
-}
-
-/// Serves a connection as a task of its own.
-pub fn spawn(gateway: &Rc<Gateway>, stream: Stream, client: IpAddr) {
-    let counted = Counted::new(gateway);
-    let gateway = Rc::clone(gateway);
-    rt::spawn(async move {
-        serve(gateway, stream, client).await;
-        drop(counted);
-    });
 }

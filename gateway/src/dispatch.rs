@@ -5,7 +5,7 @@ use crate::{
     answer::{self, Answer},
     auth,
     body::Body,
-    connection::{Connection, Next, keeps_alive},
+    connection::{Connection, Next, Served, keeps_alive},
     gateway::Gateway,
     limits::BODY_PROGRESS_TIME,
     proxy, registration, relay_ticket,
@@ -20,20 +20,6 @@ use proto::{
     s3::{name::Target, operation::Operation, query::Query},
 };
 use std::rc::Rc;
-
-/// What serving a request came to.
-pub enum Served {
-    /// The gateway answers.
-    Answer(Answer),
-    /// A core has answered; what becomes of the connection.
-    Relayed(Next),
-}
-
-impl From<Answer> for Served {
-    fn from(answer: Answer) -> Self {
-        Self::Answer(answer)
-    }
-}
 
 /// Serves one request.
 pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: &RequestHead) -> Next {

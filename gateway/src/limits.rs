@@ -9,6 +9,8 @@ pub const CONNECTION_COUNT_MAX: usize = 20_000;
 pub const DESCRIPTOR_RESERVE: u64 = 128;
 /// Connections waiting to be accepted.
 pub const LISTEN_BACKLOG: i32 = 4096;
+/// Connections taken from it in one turn of the ring.
+pub const ACCEPTS_AT_ONCE: usize = 64;
 /// Entries of the io_uring submission queue.
 pub const RING_ENTRIES: u32 = 4096;
 

@@ -1,16 +1,19 @@
-//! The accept loop, from the first connection to the last answer after SIGTERM.
+//! The accept loop and each connection's requests, from the first connection to the last answer after SIGTERM.
 
 use crate::{
-    connection,
+    admin,
+    connection::{Connection, Counted, Next, NextHead},
+    dispatch,
     gateway::Gateway,
-    limits::{BUSY_RETRY_TIME, CONNECTION_COUNT_MAX, DESCRIPTOR_RESERVE, DRAIN_TIME},
-    rt::{self, Listener, Termination},
+    limits::{ACCEPTS_AT_ONCE, BUSY_RETRY_TIME, CONNECTION_COUNT_MAX, DESCRIPTOR_RESERVE, DRAIN_TIME},
+    rt::{self, Listener, Stream, Termination},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
+    cell::Cell,
     future::{Future, poll_fn},
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::pin,
     rc::Rc,
     task::Poll,
@@ -53,23 +56,39 @@ pub async fn serve(gateway: Rc<Gateway>, listener: Listener, mut termination: Te
     }
 }
 
+/// Many accepts wait at the same time: one alone takes one connection a turn of the ring, and with many busy
+/// connections, whose data each turn moves, a burst of new ones would wait for seconds.
 async fn accept(gateway: &Rc<Gateway>, listener: &Listener) {
     let connections_max = raise_descriptor_limit();
     tracing::debug!(connections_max, "accepting");
-    let mut was_full = false;
+    let was_full = Cell::new(false);
+    let mut acceptors: Vec<_> = (0..ACCEPTS_AT_ONCE)
+        .map(|_| Box::pin(accept_one_by_one(gateway, listener, connections_max, &was_full)))
+        .collect();
+    poll_fn(|context| {
+        for acceptor in &mut acceptors {
+            // None ever ends.
+            let _ = acceptor.as_mut().poll(context);
+        }
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+async fn accept_one_by_one(gateway: &Rc<Gateway>, listener: &Listener, connections_max: usize, was_full: &Cell<bool>) {
     loop {
         // At the limit, new connections wait in the backlog.
         let is_full = gateway.connections.get() >= connections_max;
-        if is_full && !was_full {
+        if is_full && !was_full.get() {
             tracing::warn!(connections_max, "no more connections are accepted until some end");
         }
-        was_full = is_full;
+        was_full.set(is_full);
         if is_full {
             rt::sleep(Duration::from_millis(20)).await;
             continue;
         }
         match listener.accept(&gateway.watchdog).await {
-            Ok((stream, peer)) => connection::spawn(gateway, stream, peer.ip()),
+            Ok((stream, peer)) => spawn(gateway, stream, peer.ip()),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 rt::sleep(Duration::from_millis(100)).await;
@@ -97,4 +116,35 @@ fn raise_descriptor_limit() -> usize {
     let fitting =
         usize::try_from(descriptors.saturating_sub(DESCRIPTOR_RESERVE) / 4 * 3).unwrap_or(CONNECTION_COUNT_MAX);
     fitting.clamp(1, CONNECTION_COUNT_MAX)
+}
+
+/// Serves a connection as a task of its own.
+pub fn spawn(gateway: &Rc<Gateway>, stream: Stream, client: IpAddr) {
+    let counted = Counted::new(gateway);
+    let gateway = Rc::clone(gateway);
+    rt::spawn(async move {
+        serve_connection(gateway, stream, client).await;
+        drop(counted);
+    });
+}
+
+/// Serves a connection to its end.
+async fn serve_connection(gateway: Rc<Gateway>, stream: Stream, client: IpAddr) {
+    let mut connection = Connection::new(stream, client);
+    loop {
+        let head = match connection.next_head().await {
+            NextHead::Head(head) => head,
+            NextHead::Closed => return,
+            NextHead::Refused(error) => return connection.refuse(&gateway, error).await,
+        };
+        // Boxed: an idle connection's task stays small.
+        let next = Box::pin(dispatch::dispatch(&gateway, &mut connection, &head)).await;
+        connection.served += 1;
+        match next {
+            Next::KeepAlive if !gateway.draining.get() => {}
+            Next::KeepAlive | Next::Close => return,
+            Next::Linger => return connection.linger().await,
+            Next::Admin => return Box::pin(admin::serve(gateway, connection, head)).await,
+        }
+    }
 }

@@ -4,9 +4,9 @@
 use crate::{
     catalog::{Catalog, RootKey},
     config::RouteMode,
-    connection,
     gateway::Gateway,
     rt::{self, Listener},
+    server,
     store::{mailbox::mailbox, redb::RedbStore},
 };
 use proto::{
@@ -97,7 +97,7 @@ where
         thread::spawn(move || result.send(client(address)));
         rt::spawn(async move {
             while let Ok((stream, peer)) = listener.accept(&gateway.watchdog).await {
-                connection::spawn(&gateway, stream, peer.ip());
+                server::spawn(&gateway, stream, peer.ip());
             }
         });
         results.receive().await.unwrap()

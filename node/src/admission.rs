@@ -30,7 +30,7 @@ pub fn admit(core: &Core, head: &RequestHead) -> Result<Admission, S3Error> {
     if ticket.node != core.node || ticket.core != core.index {
         return Err(denied("The ticket is for another core."));
     }
-    let query = Query::parse_without_ticket(head.raw_query())?;
+    let query = Query::parse_without(head.raw_query(), ticket::QUERY_PARAMETER)?;
     let fits = match &ticket.grant {
         Grant::Object {
             operation,

@@ -6,10 +6,11 @@ use crate::{
     core::{Core, CoreParts},
     limits::{
         BIND_WAIT, CONNECTIONS_PER_CORE_MAX, CORE_MEMORY_BYTES_MIN, DESCRIPTORS_RESERVED, DRAIN_TIMEOUT,
-        LISTEN_BACKLOG, UPLOADS_PER_CORE_MAX,
+        LISTEN_BACKLOG, UNSENT_BYTES_MAX, UPLOADS_PER_CORE_MAX,
     },
     membership::{Membership, RegisterError},
     rt::{self, Listener},
+    server,
 };
 use mountpath::{
     layout::{FormatOptions, Mountpath, ShardPaths, random_uuid},
@@ -262,6 +263,10 @@ fn bind(host: IpAddr, port: u16) -> Result<TcpListener, BootError> {
                 // std listens with a backlog of 128, which a burst of clients overflows; listen(2) again raises it.
                 rustix::net::listen(&listener, LISTEN_BACKLOG)
                     .map_err(|error| BootError::Bind(port, host, error.into()))?;
+                // Inherited by every accepted socket.
+                socket2::SockRef::from(&listener)
+                    .set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
+                    .map_err(|error| BootError::Bind(port, host, error))?;
                 return Ok(listener);
             }
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
@@ -331,7 +336,7 @@ async fn run_core(
     });
     let _ = reports.send(Ok(()));
     drop(reports);
-    core.run(Listener::from_std(listener)).await;
+    server::run(core, Listener::from_std(listener)).await;
     let _ = finish.send(());
     // The process ends from here: taking the executor down first would drop tasks that wake each other.
     std::future::pending().await

@@ -1,13 +1,6 @@
 //! One core: what its connections share. Single-threaded; nothing here is locked or atomic but the stop flag.
 
-use crate::{
-    cache::BlockCache,
-    connection,
-    deadline::Deadlines,
-    limits::{DRAIN_TIMEOUT, HEAD_TIMEOUT, SWEEP_INTERVAL},
-    rt::{self, Listener},
-    send::Window,
-};
+use crate::{cache::BlockCache, deadline::Deadlines, window::Window};
 use mountpath::{
     buffer::{BufferPool, Reservation},
     shard_store::ShardStore,
@@ -21,7 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// A core's state.
@@ -105,49 +98,27 @@ impl Core {
         core
     }
 
-    /// Accepts connections until the node stops, then lets requests in flight finish.
-    pub async fn run(self: Rc<Self>, listener: Listener) {
-        let acceptor = Rc::clone(&self);
-        rt::spawn(async move { acceptor.accept(listener).await });
-        let mut stop_by = None;
-        loop {
-            rt::sleep(SWEEP_INTERVAL).await;
-            let stopping = self.is_stopping();
-            self.tell_time();
-            self.deadlines.sweep(stopping);
-            if self.connections.get() == 0 {
-                self.pool.trim();
-            }
-            if stopping {
-                let stop_by = *stop_by.get_or_insert_with(|| Instant::now() + DRAIN_TIMEOUT);
-                if self.connections.get() == 0 || Instant::now() >= stop_by {
-                    return;
-                }
-            }
+    /// What is done every so often: the clock, late connections, buffers nobody needs.
+    pub fn sweep(&self) {
+        self.tell_time();
+        self.deadlines.sweep(self.is_stopping());
+        if self.connections.get() == 0 {
+            self.pool.trim();
         }
     }
 
-    async fn accept(self: Rc<Self>, listener: Listener) {
-        loop {
-            match listener.accept().await {
-                Ok(_) if self.is_stopping() => return,
-                Ok(_) if self.connections.get() >= self.connections_max => {}
-                Ok(stream) => {
-                    let deadline = self.deadlines.add(stream.number(), HEAD_TIMEOUT);
-                    self.connections.set(self.connections.get() + 1);
-                    let core = Rc::clone(&self);
-                    rt::spawn(async move {
-                        connection::serve(&core, stream, deadline).await;
-                        core.connections.set(core.connections.get() - 1);
-                    });
-                }
-                Err(error) => {
-                    // Out of descriptors: the connections that end give some back.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    rt::sleep(SWEEP_INTERVAL).await;
-                }
-            }
+    /// Client connections open now.
+    pub fn connection_count(&self) -> usize {
+        self.connections.get()
+    }
+
+    /// Counts a connection for as long as the value lives; `None` when there are too many.
+    pub fn count_connection(self: &Rc<Self>) -> Option<CountedConnection> {
+        if self.connections.get() >= self.connections_max {
+            return None;
         }
+        self.connections.set(self.connections.get() + 1);
+        Some(CountedConnection(Rc::clone(self)))
     }
 
     /// Whether the node is stopping: connections close after the request they are in.
@@ -215,6 +186,15 @@ impl Core {
                 window.borrow_mut().release_if_stalled();
             }
         }
+    }
+}
+
+/// One of a core's connections.
+pub struct CountedConnection(Rc<Core>);
+
+impl Drop for CountedConnection {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
     }
 }
 

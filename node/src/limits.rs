@@ -6,6 +6,9 @@ use std::time::Duration;
 pub const CONNECTIONS_PER_CORE_MAX: usize = 16_384;
 /// Connections that may wait to be accepted on a core's port.
 pub const LISTEN_BACKLOG: i32 = 4096;
+/// Bytes a socket takes before the client's window has room for them (TCP_NOTSENT_LOWAT). Without it ten thousand
+/// clients that do not read fill the kernel's TCP memory, and everybody is slowed down.
+pub const UNSENT_BYTES_MAX: u32 = 256 * 1024;
 /// Descriptors kept for segments, registration and everything else that is not a client's connection or an open blob.
 pub const DESCRIPTORS_RESERVED: usize = 1024;
 /// Blobs one core receives at once, each an open file; more get SlowDown.

@@ -8,6 +8,7 @@ mod config;
 mod connection;
 mod core;
 mod deadline;
+mod dispatch;
 mod limits;
 mod membership;
 mod op;
@@ -15,6 +16,8 @@ mod recv;
 mod relay;
 mod rt;
 mod send;
+mod server;
+mod window;
 
 use clap::Parser;
 use std::{

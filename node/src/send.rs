@@ -7,18 +7,14 @@ use crate::{
     deadline::Deadline,
     limits::{BODY_TIMEOUT, SEND_WINDOW_BLOCKS, STALLED_TAIL_BYTES},
     rt::{self, Stream},
+    window::{Loaded, Slot, Window},
 };
 use mountpath::{
-    buffer::Reservation,
-    completion::{Receiver, completion},
-    error::StoreError,
-    index::ObjectEntry,
-    shard_store::ShardStore,
+    buffer::Reservation, completion::completion, error::StoreError, index::ObjectEntry, shard_store::ShardStore,
 };
 use proto::{http::range::ByteRange, limits::BLOCK_BYTES};
 use std::{
     cell::RefCell,
-    collections::VecDeque,
     io::{self, IoSlice},
     rc::Rc,
 };
@@ -40,50 +36,6 @@ pub enum SendError {
 impl From<io::Error> for SendError {
     fn from(_: io::Error) -> Self {
         Self::Client
-    }
-}
-
-struct Loaded {
-    block: Block,
-    _memory: Option<Reservation>,
-}
-
-enum Slot {
-    Loading(Receiver<Result<Loaded, StoreError>>),
-    Loaded(Loaded),
-    Failed(StoreError),
-}
-
-/// The blocks a GET holds ahead of what it has sent.
-#[derive(Default)]
-pub struct Window {
-    slots: VecDeque<Slot>,
-    /// The block the first slot holds.
-    first: u64,
-    stalled: bool,
-    noted: bool,
-}
-
-impl Window {
-    /// Lets go of all blocks; they are loaded again when needed.
-    pub fn release(&mut self) {
-        self.slots.clear();
-    }
-
-    /// The same if the client does not read at the moment.
-    pub fn release_if_stalled(&mut self) {
-        self.noted = false;
-        if self.stalled {
-            self.release();
-        }
-    }
-
-    /// Marks the client as reading or not; whether the core should note it as stalled.
-    fn set_stalled(&mut self, stalled: bool) -> bool {
-        self.stalled = stalled;
-        let note = stalled && !self.noted && !self.slots.is_empty();
-        self.noted |= note;
-        note
     }
 }
 
@@ -251,7 +203,7 @@ impl<'c> PayloadSender<'c> {
             Some(Slot::Loading(receiver)) => receiver.wait().await.unwrap_or(Err(StoreError::ReadOnly)),
             Some(Slot::Failed(error)) => Err(error),
             _ => match self.core.cache.block(self.key(current)) {
-                Some(block) => Ok(Loaded { block, _memory: None }),
+                Some(block) => Ok(Loaded::new(block, None)),
                 None => {
                     let memory = self.core.reserve(BLOCK_BYTES).await;
                     load(
@@ -286,7 +238,7 @@ impl<'c> PayloadSender<'c> {
             }
             let key = self.key(next);
             if let Some(block) = self.core.cache.block(key) {
-                window.slots.push_back(Slot::Loaded(Loaded { block, _memory: None }));
+                window.slots.push_back(Slot::Loaded(Loaded::new(block, None)));
                 continue;
             }
             let Some(memory) = self.core.pool.try_reserve(BLOCK_BYTES) else {
@@ -333,8 +285,5 @@ async fn load(
     let bytes = shard.read_block(&entry, key.block, true).await?;
     let block = Block::new(bytes);
     core.cache.insert(key, block.clone());
-    Ok(Loaded {
-        block,
-        _memory: Some(memory),
-    })
+    Ok(Loaded::new(block, Some(memory)))
 }

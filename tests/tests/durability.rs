@@ -3,14 +3,17 @@
 
 use corelane_tests::{
     digest::md5_hex,
-    process::signal,
+    process::{signal, wait_for},
     random::{self, Random},
     raw::Connection,
     request::Request,
     store::Store,
 };
 use rustix::process::Signal;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 const BUCKET: &str = "durable";
 
@@ -77,12 +80,11 @@ fn restarts_and_kills_lose_nothing() {
 struct Writer {
     acknowledged: Model,
     in_flight: Option<(String, Option<Vec<u8>>)>,
-    count: usize,
 }
 
 impl Writer {
     /// Puts, overwrites and deletes its own keys until the connection breaks.
-    fn run(&mut self, store: &Store, prefix: &str, random: &mut Random) {
+    fn run(&mut self, store: &Store, prefix: &str, random: &mut Random, done: &AtomicUsize) {
         let mut connection = store.connect();
         loop {
             let key = format!("{prefix}/{}", random.below(25));
@@ -104,7 +106,7 @@ impl Writer {
                 _ => return,
             }
             self.in_flight = None;
-            self.count += 1;
+            done.fetch_add(1, Ordering::Relaxed);
             match content {
                 Some(content) => self.acknowledged.insert(key, content),
                 None => self.acknowledged.remove(&key),
@@ -138,13 +140,18 @@ fn a_kill_in_the_middle_of_writes_keeps_every_acknowledged_one() {
     let mut model = Model::new();
     for round in 0..6_u64 {
         let mut writers: Vec<Writer> = (0..4).map(|_| Writer::default()).collect();
+        let done = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for (number, writer) in (0_u64..).zip(&mut writers) {
-                let store = &store;
+                let (store, done) = (&store, &done);
                 let mut random = Random::new(round * 100 + number);
-                scope.spawn(move || writer.run(store, &format!("round-{round}/writer-{number}"), &mut random));
+                let prefix = format!("round-{round}/writer-{number}");
+                scope.spawn(move || writer.run(store, &prefix, &mut random, done));
             }
-            std::thread::sleep(Duration::from_millis(200 + 150 * round));
+            let enough = usize::try_from(20 + 60 * round).unwrap();
+            wait_for("writes to be acknowledged", || {
+                (done.load(Ordering::Relaxed) >= enough).then_some(())
+            });
             for name in ["corelane-node", "corelane-gateway"] {
                 signal(store.child_pid(name), Signal::KILL);
             }
@@ -152,7 +159,6 @@ fn a_kill_in_the_middle_of_writes_keeps_every_acknowledged_one() {
         store.kill9();
         store.start_again();
         for writer in writers {
-            assert!(writer.count > 0, "round {round} was over before any write");
             model.extend(writer.settle(&store));
         }
         check(&store, &model);

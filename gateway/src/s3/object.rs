@@ -4,7 +4,7 @@
 use crate::{
     body::Body,
     connection::Connection,
-    dispatch::Served,
+    connection::Served,
     proxy, redirect,
     request::Request,
     route::{self, Way},

@@ -1,7 +1,6 @@
 //! Decoded query parameters, in order.
 
 use crate::{
-    auth::ticket::QUERY_PARAMETER,
     error::{ErrorCode, S3Error},
     http::percent,
 };
@@ -17,13 +16,10 @@ impl Query {
     pub fn parse(raw: &str) -> Result<Self, S3Error> {
         Self::parse_where(raw, |part| !part.is_empty())
     }
-    /// The same without the ticket, which is by far the longest parameter and is never wanted decoded.
-    pub fn parse_without_ticket(raw: &str) -> Result<Self, S3Error> {
-        let is_ticket = |part: &str| {
-            part.strip_prefix(QUERY_PARAMETER)
-                .is_some_and(|rest| rest.starts_with('='))
-        };
-        Self::parse_where(raw, |part| !part.is_empty() && !is_ticket(part))
+    /// The same without one parameter that is not wanted decoded, such as a ticket, by far the longest of its query.
+    pub fn parse_without(raw: &str, name: &str) -> Result<Self, S3Error> {
+        let is_left_out = |part: &str| part.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+        Self::parse_where(raw, |part| !part.is_empty() && !is_left_out(part))
     }
     fn parse_where(raw: &str, wanted: impl Fn(&str) -> bool) -> Result<Self, S3Error> {
         let mut parameters = Vec::new();

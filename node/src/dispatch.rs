@@ -1,0 +1,54 @@
+//! From an opened ticket to the operation it grants.
+
+use crate::{
+    connection::{After, Connection},
+    op,
+};
+use proto::{
+    auth::ticket::{Grant, Ticket},
+    error::{ErrorCode, S3Error},
+    http::head::RequestHead,
+    s3::{operation::Operation, query::Query},
+};
+
+/// Performs what a ticket allows and answers.
+pub async fn perform(connection: &mut Connection<'_>, head: &RequestHead, ticket: Ticket, query: &Query) -> After {
+    let exchange = connection.exchange_for(head);
+    let Ticket { shard, grant, .. } = ticket;
+    match grant {
+        Grant::Object {
+            operation,
+            bucket,
+            key,
+            payload,
+            signer,
+            ..
+        } => {
+            let object = op::ObjectRequest { shard, bucket, key };
+            match (operation, payload) {
+                (Operation::GetObject, _) => op::get::run(connection, head, query, exchange, object).await,
+                (Operation::HeadObject, _) => op::head::run(connection, head, query, exchange, object).await,
+                (Operation::DeleteObject, _) => op::delete::run(connection, head, exchange, object).await,
+                (Operation::PutObject, Some(declaration)) => {
+                    let upload = op::put::Upload { declaration, signer };
+                    op::put::run(connection, head, exchange, object, upload).await
+                }
+                _ => {
+                    connection
+                        .refuse(head, exchange, &S3Error::new(ErrorCode::NotImplemented))
+                        .await
+                }
+            }
+        }
+        Grant::List { bucket, query } => op::list::run(connection, head, exchange, bucket, &query).await,
+        Grant::DeleteBatch { bucket, body_sha256 } => {
+            op::delete_batch::run(connection, head, exchange, bucket, body_sha256).await
+        }
+        Grant::Fence { bucket, fenced } => op::fence::run(connection, head, exchange, bucket, fenced).await,
+        Grant::Relay { .. } | Grant::Register { .. } => {
+            connection
+                .refuse(head, exchange, &S3Error::new(ErrorCode::AccessDenied))
+                .await
+        }
+    }
+}
