@@ -29,4 +29,13 @@ for operation in ["list_objects", "list_objects_v2"]:
 answer = s3.list_objects_v2(Bucket=bucket, StartAfter="dir-6/", FetchOwner=True, MaxKeys=3)
 assert answer["KeyCount"] == 3 and answer["IsTruncated"] and answer["Contents"][0]["Key"] > "dir-6/"
 assert len(answer["Contents"][0]["Owner"]["ID"]) == 64
+
+for number in range(5):
+    s3.create_bucket(Bucket=f"more-{number}")
+pages = list(s3.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 2}))
+assert len(pages) == 3, pages
+names = [entry["Name"] for page in pages for entry in page["Buckets"]]
+assert names == [f"more-{number}" for number in range(5)] + [bucket], names
+names = [entry["Name"] for entry in s3.list_buckets(Prefix="more-")["Buckets"]]
+assert names == [f"more-{number}" for number in range(5)], names
 print("all passed")
