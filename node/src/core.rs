@@ -31,8 +31,11 @@ pub struct Core {
     pub gateways: Vec<SocketAddr>,
     /// Verified blocks.
     pub cache: BlockCache,
-    /// Buffers in flight.
-    pub pool: BufferPool,
+    /// Buffers uploads are received into.
+    pub receiving: BufferPool,
+    /// Budget of blocks being read and sent. Apart from what uploads take: a thousand stalled uploads must not keep
+    /// anybody from reading.
+    pub sending: BufferPool,
     /// Connections' deadlines.
     pub deadlines: Deadlines,
     /// Connections passed through to a gateway right now.
@@ -61,7 +64,7 @@ pub struct CoreParts {
     pub ticket_key: TicketKey,
     /// See [`Core`].
     pub gateways: Vec<SocketAddr>,
-    /// Bytes of memory, half for buffers, half for the cache.
+    /// Bytes of memory: half for uploads, three eighths for the cache, one eighth for blocks being sent.
     pub memory: usize,
     /// Connections beyond this are closed at once.
     pub connections_max: usize,
@@ -80,8 +83,9 @@ impl Core {
             shards: parts.shards,
             ticket_key: parts.ticket_key,
             gateways: parts.gateways,
-            cache: BlockCache::new(parts.memory / 2),
-            pool: BufferPool::new(parts.memory / 2),
+            cache: BlockCache::new(parts.memory / 8 * 3),
+            receiving: BufferPool::new(parts.memory / 2),
+            sending: BufferPool::new(parts.memory / 8),
             deadlines: Deadlines::default(),
             relays: Cell::new(0),
             uploads: Cell::new(0),
@@ -103,7 +107,7 @@ impl Core {
         self.tell_time();
         self.deadlines.sweep(self.is_stopping());
         if self.connections.get() == 0 {
-            self.pool.trim();
+            self.receiving.trim();
         }
     }
 
@@ -163,16 +167,16 @@ impl Core {
 
     /// Reserves memory for loading; when there is none, stalled clients' windows are emptied first.
     pub async fn reserve(&self, bytes: usize) -> Reservation {
-        if let Some(reservation) = self.pool.try_reserve(bytes) {
+        if let Some(reservation) = self.sending.try_reserve(bytes) {
             return reservation;
         }
         self.reclaim_stalled();
-        self.pool.reserve(bytes).await
+        self.sending.reserve(bytes).await
     }
 
     /// Remembers a window whose client does not read, to be emptied when memory is short.
     pub fn note_stalled(&self, window: &Rc<RefCell<Window>>) {
-        if self.pool.is_contended() {
+        if self.sending.is_contended() {
             window.borrow_mut().release();
             return;
         }
@@ -180,7 +184,7 @@ impl Core {
     }
 
     /// Empties the windows of clients that do not read.
-    pub fn reclaim_stalled(&self) {
+    fn reclaim_stalled(&self) {
         for window in self.stalled.borrow_mut().drain(..) {
             if let Some(window) = window.upgrade() {
                 window.borrow_mut().release_if_stalled();

@@ -241,7 +241,7 @@ impl<'c> PayloadSender<'c> {
                 window.slots.push_back(Slot::Loaded(Loaded::new(block, None)));
                 continue;
             }
-            let Some(memory) = self.core.pool.try_reserve(BLOCK_BYTES) else {
+            let Some(memory) = self.core.sending.try_reserve(BLOCK_BYTES) else {
                 break;
             };
             let (giver, receiver) = completion();

@@ -296,11 +296,10 @@ async fn fill(
 
 /// A buffer of the pool; `SlowDown` when the pool stays empty.
 async fn take_buffer(core: &crate::core::Core, wanted: u64) -> Result<PooledBuffer, S3Error> {
-    if let Some(buffer) = core.pool.try_take(wanted) {
+    if let Some(buffer) = core.receiving.try_take(wanted) {
         return Ok(buffer);
     }
-    core.reclaim_stalled();
-    within(BUFFER_WAIT, core.pool.take(wanted))
+    within(BUFFER_WAIT, core.receiving.take(wanted))
         .await
         .ok_or_else(|| S3Error::new(ErrorCode::SlowDown))
 }
