@@ -121,9 +121,9 @@ impl BufferPool {
     /// The size a transfer of `wanted` bytes gets now: the smallest that holds it, and smaller ones as the pool fills.
     fn class_for(&self, wanted: u64) -> usize {
         let free = self.0.limit - self.0.used.get().min(self.0.limit);
-        let by_pressure = if free * 2 > self.0.limit {
+        let by_pressure = if free / 3 * 4 > self.0.limit {
             0
-        } else if free * 4 > self.0.limit {
+        } else if free * 2 > self.0.limit {
             1
         } else {
             2

@@ -64,7 +64,7 @@ pub struct CoreParts {
     pub ticket_key: TicketKey,
     /// See [`Core`].
     pub gateways: Vec<SocketAddr>,
-    /// Bytes of memory: half for uploads, three eighths for the cache, one eighth for blocks being sent.
+    /// Bytes of memory: half for the cache, three eighths for uploads, one eighth for blocks being sent.
     pub memory: usize,
     /// Connections beyond this are closed at once.
     pub connections_max: usize,
@@ -83,8 +83,8 @@ impl Core {
             shards: parts.shards,
             ticket_key: parts.ticket_key,
             gateways: parts.gateways,
-            cache: BlockCache::new(parts.memory / 8 * 3),
-            receiving: BufferPool::new(parts.memory / 2),
+            cache: BlockCache::new(parts.memory / 2),
+            receiving: BufferPool::new(parts.memory / 8 * 3),
             sending: BufferPool::new(parts.memory / 8),
             deadlines: Deadlines::default(),
             relays: Cell::new(0),

@@ -23,7 +23,7 @@ pub const SMALL_PUT_BYTES_MAX: u64 = 32 * 1024;
 pub const SEND_WINDOW_BLOCKS: usize = 8;
 /// What a stalled client's connection keeps of the payload; the rest is loaded again when it reads on.
 pub const STALLED_TAIL_BYTES: usize = 512;
-/// Memory of a node by default, split by core: half for uploads, three eighths for the read cache, the rest for blocks
+/// Memory of a node by default, split by core: half for the read cache, three eighths for uploads, the rest for blocks
 /// being sent.
 pub const NODE_MEMORY_BYTES_DEFAULT: usize = 512 * 1024 * 1024;
 /// Least memory a core needs.
