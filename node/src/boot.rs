@@ -50,7 +50,7 @@ pub enum BootError {
     #[error("the cluster key file {0} cannot be read: {1}")]
     ClusterKey(String, String),
     #[error(
-        "core {0} does not start: {1}; it needs io_uring (kernel 5.8 or later, not disabled by kernel.io_uring_disabled) and a memlock limit of 512 KiB a core (ulimit -l)"
+        "core {0} does not start: {1}; it needs io_uring (kernel 5.11 or later, not disabled by kernel.io_uring_disabled) and a memlock limit of 512 KiB a core (ulimit -l)"
     )]
     Core(usize, String),
     #[error("shard {0} cannot be opened: {1}")]
