@@ -172,9 +172,8 @@ impl BlobWriter {
             sync_directory(&self.paths.blob_directory(self.id)).await?;
         }
         self.kept = true;
-        let blob = Blob::new(Rc::clone(&self.paths), self.id);
-        *blob.file.borrow_mut() = Some(Rc::clone(&self.file));
-        Ok(blob)
+        // The file is closed here: only files that readers open are counted and bounded.
+        Ok(Blob::new(Rc::clone(&self.paths), self.id))
     }
 }
 

@@ -363,3 +363,34 @@ fn directories_that_are_not_ours_are_refused_untouched() {
     let version = Mountpath::open(&directory.0, format).unwrap_err().to_string();
     assert!(version.contains("99"), "{version}");
 }
+
+#[test]
+fn uploads_leave_no_file_open() {
+    let directory = TempDir::new("descriptors");
+    run(async {
+        let mountpath = directory.open();
+        let pool = BufferPool::new(16 << 20);
+        let (store, _) = open(&mountpath).await;
+        let open_blobs = || {
+            let links = fs::read_dir("/proc/self/fd").unwrap();
+            let targets = links.filter_map(|link| fs::read_link(link.unwrap().path()).ok());
+            targets
+                .filter(|target| target.extension().is_some_and(|extension| extension == "blob"))
+                .count()
+        };
+        for index in 0..20 {
+            put(&store, &pool, &format!("key-{index}"), &payload(index, 300_000)).await;
+        }
+        // Closing is asynchronous: it happens in one of the next turns of the ring.
+        for _ in 0..100 {
+            mountpath::io::yield_now().await;
+            put(&store, &pool, "turn", b"x").await;
+            if open_blobs() == 0 {
+                break;
+            }
+        }
+        assert_eq!(open_blobs(), 0);
+        assert_eq!(read(&store, "key-7").await.unwrap(), payload(7, 300_000));
+    })
+    .unwrap();
+}

@@ -102,10 +102,11 @@ impl Core {
         core
     }
 
-    /// What is done every so often: the clock, late connections, buffers nobody needs.
+    /// What is done every so often: the clock, late connections, what nobody needs any more.
     pub fn sweep(&self) {
         self.tell_time();
         self.deadlines.sweep(self.is_stopping());
+        self.stalled.borrow_mut().retain(|window| window.strong_count() > 0);
         if self.connections.get() == 0 {
             self.receiving.trim();
         }
@@ -177,7 +178,7 @@ impl Core {
     /// Remembers a window whose client does not read, to be emptied when memory is short.
     pub fn note_stalled(&self, window: &Rc<RefCell<Window>>) {
         if self.sending.is_contended() {
-            window.borrow_mut().release();
+            window.borrow_mut().release_if_stalled();
             return;
         }
         self.stalled.borrow_mut().push(Rc::downgrade(window));

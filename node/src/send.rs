@@ -86,7 +86,7 @@ impl<'c> PayloadSender<'c> {
         while !head.is_empty() || self.position < self.end {
             if self.position < self.end {
                 self.load_front().await?;
-                self.load_ahead().await;
+                self.load_ahead();
             }
             let sent = {
                 let window = self.window.borrow();
@@ -228,7 +228,7 @@ impl<'c> PayloadSender<'c> {
     }
 
     /// Starts loading the blocks that follow, as far as memory is free, and takes in what has arrived.
-    async fn load_ahead(&mut self) {
+    fn load_ahead(&mut self) {
         let last = (self.end - 1) / BLOCK_BYTES as u64;
         let mut window = self.window.borrow_mut();
         while window.slots.len() < SEND_WINDOW_BLOCKS {

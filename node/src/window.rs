@@ -40,16 +40,12 @@ pub struct Window {
 }
 
 impl Window {
-    /// Lets go of all blocks; they are loaded again when needed.
-    pub fn release(&mut self) {
-        self.slots.clear();
-    }
-
-    /// The same if the client does not read at the moment.
+    /// Lets go of all blocks if the client does not read at the moment; they are loaded again when needed. The core has
+    /// forgotten the window by then, and is told of it anew when the client stalls again.
     pub fn release_if_stalled(&mut self) {
         self.noted = false;
         if self.stalled {
-            self.release();
+            self.slots.clear();
         }
     }
 
