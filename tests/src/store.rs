@@ -304,6 +304,18 @@ pub fn serve_command() -> Command {
     command
 }
 
+/// Sends a plain request straight to a port.
+pub fn direct(port: u16, method: &str, target: &str, body: &str) -> Response {
+    follow(&Request::new(method, "/").body(body), port, target)
+}
+
+/// Where the store redirects a request.
+#[track_caller]
+pub fn location(store: &Store, request: Request) -> String {
+    let answer = store.send(request).expect_status(307);
+    answer.header("location").expect("a Location").to_owned()
+}
+
 /// Sends a signed request to where a redirect points: same method, headers and body, but its own Host and no
 /// Authorization.
 #[track_caller]

@@ -5,7 +5,7 @@ use corelane_tests::{
     raw::{Connection, Response},
     request::Request,
     sign::now_unix_s,
-    store::{Store, follow},
+    store::{Store, direct, follow, location},
     tickets::{cluster_key, open, parts, replace, sealed},
     xml,
 };
@@ -17,17 +17,6 @@ fn store(route: &str) -> Store {
     let store = Store::start_with(&["--route", route]);
     store.make_bucket(BUCKET);
     store
-}
-
-#[track_caller]
-fn location(store: &Store, request: Request) -> String {
-    let answer = store.send(request).expect_status(307);
-    answer.header("location").expect("a Location").to_owned()
-}
-
-/// Sends a plain request straight to a port.
-fn direct(port: u16, method: &str, target: &str, body: &str) -> Response {
-    follow(&Request::new(method, "/").body(body), port, target)
 }
 
 #[test]
