@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use corelane_tests::{
-    raw::{Connection, Response},
+    raw::Connection,
     request::Request,
     sign::now_unix_s,
     store::{Store, direct, follow, location},
