@@ -61,7 +61,7 @@ impl Blob {
         let file = match open {
             Some(file) => file,
             None => {
-                let file = Rc::new(File::open(&self.paths.blob(self.id), OpenMode::Read).await?);
+                let file = Rc::new(File::open(self.paths.medium(), &self.paths.blob(self.id), OpenMode::Read).await?);
                 *self.file.borrow_mut() = Some(Rc::clone(&file));
                 file
             }
@@ -79,9 +79,9 @@ impl Drop for Blob {
 }
 
 fn remove_later(paths: &Rc<ShardPaths>, id: u64) {
-    let path = paths.blob(id);
+    let paths = Rc::clone(paths);
     spawn(async move {
-        if let Err(error) = remove(&path).await {
+        if let Err(error) = remove(paths.medium(), &paths.blob(id)).await {
             tracing::warn!(blob = id, %error, "a blob file could not be removed; the next start sweeps it");
         }
     });
@@ -102,7 +102,7 @@ pub struct BlobWriter {
 impl BlobWriter {
     /// Creates the file of a blob that will have `size` bytes.
     pub async fn create(paths: Rc<ShardPaths>, id: u64, size: u64) -> Result<Self, StoreError> {
-        let file = Rc::new(File::open(&paths.blob(id), OpenMode::CreateNew).await?);
+        let file = Rc::new(File::open(paths.medium(), &paths.blob(id), OpenMode::CreateNew).await?);
         let size = size.next_multiple_of(DIRECT_ALIGNMENT as u64);
         Ok(Self {
             id,
@@ -169,7 +169,7 @@ impl BlobWriter {
         }
         if sync {
             self.file.fdatasync().await?;
-            sync_directory(&self.paths.blob_directory(self.id)).await?;
+            sync_directory(self.paths.medium(), &self.paths.blob_directory(self.id)).await?;
         }
         self.kept = true;
         // The file is closed here: only files that readers open are counted and bounded.

@@ -3,6 +3,7 @@
 
 use crate::{
     error::MountpathError,
+    io::medium::Medium,
     limits::{BLOB_DIRECTORY_COUNT, LOCK_WAIT_S, SHARDS_PER_MOUNTPATH_MAX},
 };
 use rustix::fs::{FlockOperation, flock};
@@ -32,10 +33,11 @@ pub struct Mountpath {
     _lock: File,
 }
 
-/// Where a shard's files are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a shard's files are, and what lies beneath them.
+#[derive(Debug, Clone)]
 pub struct ShardPaths {
     root: PathBuf,
+    medium: Medium,
 }
 
 /// What a new mountpath is given.
@@ -129,7 +131,17 @@ impl ShardPaths {
     fn new(mountpath: &Path, index: usize) -> Self {
         Self {
             root: mountpath.join(format!("shard-{index:03}")),
+            medium: Medium::default(),
         }
+    }
+    /// The same files over another medium.
+    pub fn with_medium(mut self, medium: Medium) -> Self {
+        self.medium = medium;
+        self
+    }
+    /// What lies beneath the files.
+    pub fn medium(&self) -> &Medium {
+        &self.medium
     }
     /// The format marker of the mountpath: a file that exists and is not empty.
     pub fn marker(&self) -> PathBuf {

@@ -14,6 +14,8 @@ pub const RECORDS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Payloads up to this size are copied into the batch buffer, so that many small objects are one write; larger ones
 /// are written from the buffer the socket filled.
 pub const COPIED_PAYLOAD_BYTES_MAX: usize = 32 * 1024;
+/// Share of a core that background work gets when requests want the rest; they have 1000.
+pub const BACKGROUND_SHARES: usize = 20;
 /// How much recovery reads at a time.
 pub const RECOVERY_READ_BYTES: usize = 1024 * 1024;
 /// Writes of one blob that may be in flight at once.

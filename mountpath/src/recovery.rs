@@ -7,17 +7,15 @@ use crate::{
     commit::Tail,
     error::StoreError,
     index::{Index, ObjectEntry, Payload},
-    io::{File, ReadBuffer, remove, yield_now},
+    io::{File, OpenMode, ReadBuffer, blocking::BlockingFile, remove, yield_now},
     layout::ShardPaths,
     limits::{DIRECT_ALIGNMENT, RECOVERY_READ_BYTES},
     record::{Action, Placement, Record},
     segment::{HEADER_BYTES, Segment},
 };
 use proto::{digest::hasher::block_checksum, limits::BLOCK_BYTES, s3::bucket::BucketId};
-use rustix::{fs::SeekFrom, io::Errno};
 use std::{
     collections::{HashMap, HashSet},
-    fs, io,
     rc::Rc,
 };
 
@@ -54,7 +52,7 @@ pub async fn recover(paths: &Rc<ShardPaths>, shard: [u8; 16]) -> Result<(Index, 
         match Segment::open(paths, shard, *id).await? {
             None => {
                 // Created but never acknowledged in: the number is not used again, the file goes.
-                remove(&paths.segment(*id)).await?;
+                remove(paths.medium(), &paths.segment(*id)).await?;
             }
             Some(segment) => {
                 let end = scan(paths, &segment, shard, &mut found).await?;
@@ -97,7 +95,7 @@ async fn scan(
     found: &mut Vec<Found>,
 ) -> Result<u64, StoreError> {
     let size = segment.file().size().await?;
-    let written = fs::File::open(paths.segment(segment.id()))?;
+    let written = BlockingFile::open(paths.medium(), &paths.segment(segment.id()), OpenMode::Read)?;
     let mut window = Window {
         file: segment.file(),
         start: 0,
@@ -228,7 +226,7 @@ fn report_gaps(found: &[Found], report: &mut RecoveryReport) {
 
 /// Bytes from `from` on that are not zero, up to the last such byte.
 async fn torn_bytes(paths: &ShardPaths, segment: &Segment, from: u64, size: u64) -> Result<u64, StoreError> {
-    let written = fs::File::open(paths.segment(segment.id()))?;
+    let written = BlockingFile::open(paths.medium(), &paths.segment(segment.id()), OpenMode::Read)?;
     let (mut position, mut torn) = (next_written(&written, from, size)?, 0);
     while position < size {
         let length = usize::try_from(size - position)
@@ -246,16 +244,10 @@ async fn torn_bytes(paths: &ShardPaths, segment: &Segment, from: u64, size: u64)
     Ok(torn)
 }
 
-/// The first aligned position from `position` on where something may have been written: space that was only reserved is
-/// skipped (lseek(2), SEEK_DATA). `size` when there is none.
-fn next_written(file: &fs::File, position: u64, size: u64) -> Result<u64, StoreError> {
-    match rustix::fs::seek(file, SeekFrom::Data(position)) {
-        Ok(found) => Ok((found - found % DIRECT_ALIGNMENT as u64).max(position).min(size)),
-        Err(Errno::NXIO) => Ok(size),
-        // A filesystem that cannot tell: everything may have been written.
-        Err(Errno::INVAL | Errno::NOTSUP) => Ok(position.min(size)),
-        Err(error) => Err(io::Error::from(error).into()),
-    }
+/// The first aligned position from `position` on where something may have been written. `size` when there is none.
+fn next_written(file: &BlockingFile, position: u64, size: u64) -> Result<u64, StoreError> {
+    let found = file.next_data(position)?.unwrap_or(size);
+    Ok((found - found % DIRECT_ALIGNMENT as u64).max(position).min(size))
 }
 
 async fn replay(paths: &Rc<ShardPaths>, found: Vec<Found>) -> (Index, u64) {
@@ -332,7 +324,7 @@ async fn sweep_blobs(paths: &Rc<ShardPaths>, index: &Index, report: &mut Recover
         }
     }
     for blob in on_disk.difference(&named) {
-        remove(&paths.blob(*blob)).await?;
+        remove(paths.medium(), &paths.blob(*blob)).await?;
         report.orphan_blobs += 1;
     }
     Ok(on_disk.into_iter().max().unwrap_or(0))

@@ -26,7 +26,7 @@ impl Segment {
     /// Creates the file with its header, durably, its space reserved.
     pub async fn create(paths: &ShardPaths, shard: [u8; 16], id: u64) -> Result<Rc<Self>, StoreError> {
         let path = paths.segment(id);
-        let file = File::open(&path, OpenMode::CreateNew).await?;
+        let file = File::open(paths.medium(), &path, OpenMode::CreateNew).await?;
         file.allocate(SEGMENT_BYTES).await?;
         let mut block = AlignedBuffer::allocate(DIRECT_ALIGNMENT);
         let mut fields = Encoder::new();
@@ -39,14 +39,14 @@ impl Segment {
         }
         file.write_at(Rc::new(block), 0).await?;
         file.fdatasync().await?;
-        sync_directory(&paths.log()).await?;
+        sync_directory(paths.medium(), &paths.log()).await?;
         Ok(Rc::new(Self { id, file }))
     }
 
     /// Opens an existing segment and checks its header. `Ok(None)`: the header was never completed, so no batch of it
     /// was acknowledged.
     pub async fn open(paths: &ShardPaths, shard: [u8; 16], id: u64) -> Result<Option<Rc<Self>>, StoreError> {
-        let file = File::open(&paths.segment(id), OpenMode::ReadWrite).await?;
+        let file = File::open(paths.medium(), &paths.segment(id), OpenMode::ReadWrite).await?;
         let block = file.read_at(0, DIRECT_ALIGNMENT).await?;
         match decode_header(&block) {
             Ok(header) if header == (shard, id) => Ok(Some(Rc::new(Self { id, file }))),

@@ -41,7 +41,7 @@ impl ShardStore {
     /// Recovers the shard and opens it. `sync`: a change is durable before it is acknowledged.
     pub async fn open(paths: ShardPaths, uuid: [u8; 16], sync: bool) -> Result<(Self, RecoveryReport), StoreError> {
         let paths = Rc::new(paths);
-        File::probe_device(&paths.marker()).await?;
+        File::probe_device(paths.medium(), &paths.marker()).await?;
         let (index, tail, report) = recover(&paths, uuid).await?;
         let appender = Appender {
             shard: uuid,
