@@ -14,6 +14,12 @@ pub enum StoreError {
     /// A sync failed earlier: what the disk holds is unknown, so nothing more is written until a restart.
     #[error("the shard is read-only after a failed write or sync")]
     ReadOnly,
+    /// The mountpath or its index cannot be used; other shards are not concerned.
+    #[error("the shard is unavailable: {0}")]
+    Unavailable(String),
+    /// The shard's index is damaged; the next start makes it anew from the log.
+    #[error("the shard's index is damaged: {0}")]
+    IndexDamaged(String),
     /// Stored bytes do not match their checksum, or are gone.
     #[error("stored data is damaged: {0}")]
     Damaged(String),

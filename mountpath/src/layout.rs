@@ -16,7 +16,7 @@ use std::{
 };
 
 /// The format this build reads and writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 const MARKER: &str = "corelane.format";
 const MARKER_NEW: &str = "corelane.format.new";
 const LOCK: &str = "lock";
@@ -147,6 +147,14 @@ impl ShardPaths {
     pub fn marker(&self) -> PathBuf {
         self.root.with_file_name(MARKER)
     }
+    /// The directory of the shard.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+    /// The index.
+    pub fn index(&self) -> PathBuf {
+        self.root.join("index.redb")
+    }
     /// The directory of segments.
     pub fn log(&self) -> PathBuf {
         self.root.join("log")
@@ -171,13 +179,9 @@ impl ShardPaths {
         ids.sort_unstable();
         Ok(ids)
     }
-    /// Numbers of the blobs on disk, in no order.
-    pub fn blobs(&self) -> io::Result<Vec<u64>> {
-        let mut ids = Vec::new();
-        for directory in 0..BLOB_DIRECTORY_COUNT {
-            ids.extend(numbered(&self.blob_directory(directory), ".blob")?);
-        }
-        Ok(ids)
+    /// Numbers of the blobs in one of the BLOB_DIRECTORY_COUNT directories, in no order.
+    pub fn blobs(&self, directory: u64) -> io::Result<Vec<u64>> {
+        numbered(&self.blob_directory(directory), ".blob")
     }
 }
 

@@ -1,5 +1,6 @@
-//! Log records: what one PUT, DELETE or fence leaves in the segment log (docs/format.md, "Record").
+//! Log records: what one PUT, one DELETE or news of a bucket leave in the segment log (docs/format.md, "Record").
 
+use crate::limits::DIRECT_ALIGNMENT;
 use proto::{
     digest::checksum::{Checksum, ChecksumAlgorithm},
     limits::BLOCK_BYTES,
@@ -10,7 +11,7 @@ use proto::{
 const KIND_INLINE: u8 = 1;
 const KIND_BLOB: u8 = 2;
 const KIND_TOMBSTONE: u8 = 3;
-const KIND_FENCE: u8 = 4;
+const KIND_BUCKET: u8 = 4;
 
 /// Everything about an object but its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,9 +53,17 @@ pub enum Action {
     /// The key holds this object from now on.
     Put(Box<ObjectMeta>, Placement),
     /// The key holds nothing from now on.
-    Delete,
-    /// The bucket takes no writes (or takes them again); the key is empty.
-    Fence(bool),
+    Delete {
+        /// The segment this was first written to: segments up to it may hold what is deleted here.
+        origin_segment: u64,
+    },
+    /// What the shard knows of a bucket; the key is empty.
+    Bucket {
+        /// Its name, for messages; empty when the shard was never told.
+        name: String,
+        /// The bucket takes no writes: it is being deleted.
+        fenced: bool,
+    },
 }
 
 /// A record of the log.
@@ -77,8 +86,8 @@ impl Record {
         let kind = match &self.action {
             Action::Put(_, Placement::Inline { .. }) => KIND_INLINE,
             Action::Put(_, Placement::Blob { .. }) => KIND_BLOB,
-            Action::Delete => KIND_TOMBSTONE,
-            Action::Fence(_) => KIND_FENCE,
+            Action::Delete { .. } => KIND_TOMBSTONE,
+            Action::Bucket { .. } => KIND_BUCKET,
         };
         fields.u8(kind).u64(self.sequence).u64(self.bucket.0).bytes(&self.key);
         match &self.action {
@@ -89,9 +98,11 @@ impl Record {
                     Placement::Blob { blob } => fields.u64(*blob),
                 };
             }
-            Action::Delete => {}
-            Action::Fence(fenced) => {
-                fields.bool(*fenced);
+            Action::Delete { origin_segment } => {
+                fields.u64(*origin_segment);
+            }
+            Action::Bucket { name, fenced } => {
+                fields.string(name).bool(*fenced);
             }
         }
         let fields = fields.finish();
@@ -124,8 +135,13 @@ impl Record {
                 let meta = Box::new(ObjectMeta::decode(&mut fields)?);
                 Action::Put(meta, Placement::Blob { blob: fields.u64()? })
             }
-            KIND_TOMBSTONE => Action::Delete,
-            KIND_FENCE => Action::Fence(fields.bool()?),
+            KIND_TOMBSTONE => Action::Delete {
+                origin_segment: fields.u64()?,
+            },
+            KIND_BUCKET => Action::Bucket {
+                name: fields.string()?,
+                fenced: fields.bool()?,
+            },
             _ => return Err(WireError::Invalid),
         };
         fields.finish()?;
@@ -138,6 +154,17 @@ impl Record {
             },
             (4 + length).next_multiple_of(8),
         ))
+    }
+}
+
+impl Record {
+    /// An upper bound of the bytes the record takes beside its key.
+    pub fn encoded_bytes_max(&self) -> usize {
+        match &self.action {
+            Action::Put(meta, _) => meta.encoded_bytes_max(),
+            Action::Delete { .. } => 0,
+            Action::Bucket { name, .. } => name.len(),
+        }
     }
 }
 
@@ -175,7 +202,8 @@ impl ObjectMeta {
         FIXED_BYTES + self.etag.len() + single + user + checksum + 8 * self.block_checksums.len()
     }
 
-    fn encode(&self, fields: &mut Encoder) {
+    /// Encodes it within a record or a row of the index.
+    pub(crate) fn encode(&self, fields: &mut Encoder) {
         fields
             .u64(self.modified_unix_ms)
             .u64(self.size)
@@ -190,7 +218,8 @@ impl ObjectMeta {
         }
     }
 
-    fn decode(fields: &mut Decoder<'_>) -> Result<Self, WireError> {
+    /// Decodes it.
+    pub(crate) fn decode(fields: &mut Decoder<'_>) -> Result<Self, WireError> {
         let modified_unix_ms = fields.u64()?;
         let size = fields.u64()?;
         let xxh3_128 = fields.u128()?;
@@ -216,6 +245,24 @@ impl ObjectMeta {
             headers,
             block_checksums,
         })
+    }
+}
+
+/// Bytes of the log that a record keeps alive: itself and its inline payload, as they are padded in the log.
+pub fn footprint(record_bytes: usize, action: &Action) -> u32 {
+    let payload = match action {
+        Action::Put(meta, Placement::Inline { .. }) => meta.size.next_multiple_of(payload_alignment(meta.size) as u64),
+        _ => 0,
+    };
+    u32::try_from(record_bytes as u64 + payload).unwrap_or(u32::MAX)
+}
+
+/// What the place of an inline payload of `size` bytes is a multiple of: small ones share blocks.
+pub fn payload_alignment(size: u64) -> usize {
+    if size < DIRECT_ALIGNMENT as u64 {
+        8
+    } else {
+        DIRECT_ALIGNMENT
     }
 }
 
@@ -259,8 +306,11 @@ mod tests {
         for action in [
             Action::Put(Box::new(meta()), Placement::Inline { batch_offset: 4096 }),
             Action::Put(Box::new(meta()), Placement::Blob { blob: 77 }),
-            Action::Delete,
-            Action::Fence(true),
+            Action::Delete { origin_segment: 3 },
+            Action::Bucket {
+                name: "bucket".into(),
+                fenced: true,
+            },
         ] {
             let record = sample(action);
             let mut bytes = Vec::new();

@@ -1,18 +1,33 @@
 //! One shard: what a core asks of the storage engine.
 
 use crate::{
-    blob::{Blob, BlobWriter},
-    commit::{Appender, Pending},
-    completion::{Receiver, completion},
+    completion::{Receiver, remote_completion},
     error::StoreError,
-    index::{Index, ObjectEntry, Payload},
-    io::{File, ReadBuffer, spawn},
+    files::{
+        blob::{BlobWriter, Blobs},
+        held::HeldFile,
+        segment::Segments,
+    },
+    index::{
+        ShardIndex,
+        entry::{Checkpoint, ObjectEntry},
+        threads::{IndexThreads, leave_the_core},
+    },
+    io::{File, ReadBuffer},
     layout::ShardPaths,
-    limits::OPEN_BLOBS_MAX,
-    recovery::recover,
+    limits::{INDEX_MEMORY_BYTES_DEFAULT, SEGMENT_BYTES},
+    log::{Log, LogParts, Tail},
+    maintenance::{self, turns::Turns},
+    record::Placement,
+    recovery::{Recovered, recover},
 };
 pub use crate::{
-    commit::{Change, NewPayload, Outcome},
+    files::blob::NewBlob,
+    log::{Change, NewPayload, Outcome},
+    maintenance::{
+        scrub::{DamagedObject, ScrubProgress, ScrubReport},
+        sweep::SweepReport,
+    },
     recovery::RecoveryReport,
 };
 use proto::{
@@ -25,40 +40,175 @@ use proto::{
 };
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
-    rc::{Rc, Weak},
+    rc::Rc,
+    sync::Arc,
 };
+
+/// How a shard is run.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreOptions {
+    /// A change is durable before it is acknowledged.
+    pub sync: bool,
+    /// Bytes of a segment; existing ones keep theirs.
+    pub segment_bytes: u64,
+    /// Memory of the index, in bytes: recent entries, cached entries and the database's cache, a third each.
+    pub memory: usize,
+    /// Merging, compaction and the rest happen by themselves; else somebody calls for them.
+    pub maintain: bool,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            sync: true,
+            segment_bytes: SEGMENT_BYTES,
+            memory: INDEX_MEMORY_BYTES_DEFAULT,
+            maintain: true,
+        }
+    }
+}
 
 /// A shard, open for service on one core.
 pub struct ShardStore {
     uuid: [u8; 16],
-    appender: Rc<Appender>,
-    appending: Rc<Cell<bool>>,
-    open_blobs: RefCell<VecDeque<Weak<Blob>>>,
+    name: String,
+    sync: bool,
+    paths: Rc<ShardPaths>,
+    closed: Cell<bool>,
+    unavailable: RefCell<Option<StoreError>>,
+    pub(crate) thread_paths: Arc<ShardPaths>,
+    pub(crate) segment_bytes: u64,
+    pub(crate) recent_bytes: usize,
+    pub(crate) first_number: u64,
+    pub(crate) index: Rc<ShardIndex>,
+    pub(crate) log: Rc<Log>,
+    pub(crate) segments: Rc<Segments>,
+    pub(crate) blobs: Rc<Blobs>,
+    pub(crate) merged: Cell<Checkpoint>,
+    pub(crate) merge_turns: Turns,
+    pub(crate) compaction_turns: Turns,
+    pub(crate) counters: MaintenanceCounters,
+}
+
+/// An object to be read: what it reads from stays on disk while this lives.
+#[derive(Debug, Clone)]
+pub struct OpenObject {
+    /// The object.
+    pub entry: Arc<ObjectEntry>,
+    file: Rc<HeldFile>,
+}
+
+/// What a shard's own work counts.
+#[derive(Debug, Default)]
+pub(crate) struct MaintenanceCounters {
+    pub merges: Cell<u64>,
+    pub compacted: Cell<u64>,
+    pub damaged: Cell<u64>,
+    pub blob_syncs: Cell<u64>,
+}
+
+/// What a shard has counted since it was opened, and what it holds now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// fdatasync calls of log and blobs.
+    pub syncs: u64,
+    /// Batches appended.
+    pub batches: u64,
+    /// Records appended.
+    pub records: u64,
+    /// Bytes appended to the log.
+    pub appended_bytes: u64,
+    /// Objects, as of the last merge.
+    pub objects: u64,
+    /// Bytes of their payloads.
+    pub object_bytes: u64,
+    /// Bytes of the log.
+    pub log_bytes: u64,
+    /// Bytes of the log that live, as of the last merge.
+    pub log_live_bytes: u64,
+    /// Records not merged into the index yet.
+    pub recent_entries: u64,
+    /// Merges.
+    pub merges: u64,
+    /// Segments reclaimed.
+    pub compacted_segments: u64,
+    /// Damaged objects met.
+    pub damaged_objects: u64,
 }
 
 impl ShardStore {
-    /// Recovers the shard and opens it. `sync`: a change is durable before it is acknowledged.
-    pub async fn open(paths: ShardPaths, uuid: [u8; 16], sync: bool) -> Result<(Self, RecoveryReport), StoreError> {
-        let paths = Rc::new(paths);
+    /// Recovers the shard and opens it.
+    pub async fn open(
+        paths: ShardPaths,
+        uuid: [u8; 16],
+        options: StoreOptions,
+    ) -> Result<(Rc<Self>, RecoveryReport), StoreError> {
         File::probe_device(paths.medium(), &paths.marker()).await?;
-        let (index, tail, report) = recover(&paths, uuid).await?;
-        let appender = Appender {
+        let part = options.memory / 3;
+        let recovered = on_a_thread({
+            let paths = paths.clone();
+            move || recover(&paths, uuid, part)
+        })
+        .await?;
+        let Recovered {
+            database,
+            buckets,
+            totals,
+            segments,
+            checkpoint,
+            next_segment,
+            report,
+        } = recovered;
+        let name = paths.root().display().to_string();
+        let thread_paths = Arc::new(paths.clone());
+        let paths = Rc::new(paths);
+        let index = Rc::new(ShardIndex::new(IndexThreads::start(database)?, buckets, totals, part));
+        let segments = Rc::new(Segments::new(Rc::clone(&paths), &segments));
+        let blobs = Rc::new(Blobs::new(Rc::clone(&paths)));
+        let log = Log::new(LogParts {
             shard: uuid,
-            paths,
-            index: Rc::new(RefCell::new(index)),
-            queue: RefCell::default(),
-            tail: RefCell::new(tail),
-            sync,
-            failed: Cell::new(false),
-            sync_count: Cell::new(0),
-        };
-        let store = Self {
+            paths: Rc::clone(&paths),
+            segment_bytes: options.segment_bytes,
+            sync: options.sync,
+            index: Rc::clone(&index),
+            segments: Rc::clone(&segments),
+            blobs: Rc::clone(&blobs),
+            tail: Tail {
+                // A new segment is begun by the first append: an old one may end where a torn batch was cut off.
+                segment: None,
+                spare: None,
+                next_segment,
+                position: 0,
+                next_batch: checkpoint.next_batch,
+                durable_batch: checkpoint.next_batch.saturating_sub(1),
+                next_number: checkpoint.next_number,
+                found: checkpoint,
+            },
+            recent_bytes_max: options.maintain.then_some(2 * part),
+        });
+        let store = Rc::new(Self {
             uuid,
-            appender: Rc::new(appender),
-            appending: Rc::new(Cell::new(false)),
-            open_blobs: RefCell::default(),
-        };
+            name,
+            sync: options.sync,
+            paths,
+            closed: Cell::new(false),
+            unavailable: RefCell::default(),
+            thread_paths,
+            segment_bytes: options.segment_bytes,
+            recent_bytes: part,
+            first_number: checkpoint.next_number,
+            index,
+            log,
+            segments,
+            blobs,
+            merged: Cell::new(checkpoint),
+            merge_turns: Turns::default(),
+            compaction_turns: Turns::default(),
+            counters: MaintenanceCounters::default(),
+        });
+        if options.maintain {
+            maintenance::start(&store);
+        }
         Ok((store, report))
     }
 
@@ -67,116 +217,54 @@ impl ShardStore {
         self.uuid
     }
 
-    /// The object a key holds.
-    pub fn object(&self, bucket: BucketId, key: &[u8]) -> Option<Rc<ObjectEntry>> {
-        self.index().borrow().object(bucket, key).cloned()
+    /// The shard's directory, for messages.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// Objects the shard holds.
-    pub fn object_count(&self) -> usize {
-        self.index().borrow().len()
+    /// The object a key holds. When this returns, and until the next await, it is the truth.
+    pub async fn lookup(&self, bucket: BucketId, key: &[u8]) -> Result<Option<Arc<ObjectEntry>>, StoreError> {
+        self.check_available()?;
+        let found = self.index.lookup(bucket, key).await;
+        found.map_err(|error| self.judge(error))
     }
 
-    /// Whether a bucket takes no writes.
-    pub fn is_fenced(&self, bucket: BucketId) -> bool {
-        self.index().borrow().is_fenced(bucket)
-    }
-
-    /// Whether writes were stopped by a failed sync.
-    pub fn is_read_only(&self) -> bool {
-        self.appender.failed.get()
-    }
-
-    /// fdatasync calls of the log so far.
-    pub fn sync_count(&self) -> u64 {
-        self.appender.sync_count.get()
-    }
-
-    /// A sorted page of a bucket.
-    pub fn page(&self, bucket: BucketId, query: &ListQuery) -> ListPage {
-        self.index().borrow().page(bucket, query)
-    }
-
-    /// Begins a blob of `size` bytes.
-    pub async fn create_blob(&self, size: u64) -> Result<BlobWriter, StoreError> {
-        if self.is_read_only() {
-            return Err(StoreError::ReadOnly);
-        }
-        let id = {
-            let mut tail = self.appender.tail.borrow_mut();
-            let id = tail.next_record;
-            tail.next_record += 1;
-            id
+    /// Opens the object a key holds, to be read.
+    pub async fn open_object(&self, bucket: BucketId, key: &[u8]) -> Result<Option<OpenObject>, StoreError> {
+        let Some(entry) = self.lookup(bucket, key).await? else {
+            return Ok(None);
         };
-        BlobWriter::create(Rc::clone(&self.appender.paths), id, size).await
-    }
-
-    /// Makes a blob's bytes durable, as the record that names it will be.
-    pub async fn finish_blob(&self, writer: BlobWriter) -> Result<Rc<Blob>, StoreError> {
-        writer.finish(self.appender.sync).await
-    }
-
-    /// Changes a key. The future may be dropped: the change then still happens or not, as a whole.
-    pub async fn change(&self, bucket: BucketId, key: Vec<u8>, change: Change) -> Result<Outcome, StoreError> {
-        self.submit(bucket, key, change)
-            .wait()
-            .await
-            .unwrap_or(Err(StoreError::ReadOnly))
-    }
-
-    /// Whether no change is under way: what the index says is all there is.
-    pub fn is_settled(&self) -> bool {
-        !self.appending.get()
-    }
-
-    /// Puts a change in line, to be committed with whatever else waits; the outcome comes through the receiver.
-    pub fn submit(&self, bucket: BucketId, key: Vec<u8>, change: Change) -> Receiver<Result<Outcome, StoreError>> {
-        let (giver, receiver) = completion();
-        self.appender.queue.borrow_mut().push_back(Pending {
-            bucket,
-            key,
-            change,
-            giver,
-        });
-        if !self.appending.replace(true) {
-            let (appender, appending) = (Rc::clone(&self.appender), Rc::clone(&self.appending));
-            spawn(async move {
-                appender.run().await;
-                appending.set(false);
-            });
-        }
-        receiver
+        let file = match entry.placement {
+            Placement::Blob { blob } => self.blobs.file(blob),
+            Placement::Inline { .. } => {
+                let segment = entry.home.segment;
+                let missing = || StoreError::Damaged(format!("segment {segment:016x} is missing"));
+                self.segments.file(segment).ok_or_else(missing)?
+            }
+        };
+        Ok(Some(OpenObject { entry, file }))
     }
 
     /// Reads a block of an object's payload and verifies it against its checksum if `verify`.
-    pub async fn read_block(&self, entry: &ObjectEntry, block: u64, verify: bool) -> Result<ReadBuffer, StoreError> {
+    pub async fn read_block(&self, object: &OpenObject, block: u64, verify: bool) -> Result<ReadBuffer, StoreError> {
         let damaged = |reason: &str| StoreError::Damaged(format!("block {block}: {reason}"));
+        let meta = &object.entry.meta;
         let start = block
             .checked_mul(BLOCK_BYTES as u64)
             .ok_or_else(|| damaged("no such block"))?;
-        let left = entry
-            .meta
-            .size
-            .checked_sub(start)
-            .ok_or_else(|| damaged("no such block"))?;
+        let left = meta.size.checked_sub(start).ok_or_else(|| damaged("no such block"))?;
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK_BYTES);
-        let bytes = match &entry.payload {
-            Payload::Inline { segment, position } => segment.read(position + start, length).await?,
-            Payload::Blob(blob) => {
-                self.note_open(blob);
-                blob.read(start, length).await?
-            }
+        let payload = match object.entry.placement {
+            Placement::Inline { batch_offset } => object.entry.home.batch + u64::from(batch_offset),
+            Placement::Blob { .. } => 0,
         };
+        let bytes = object.file.read(payload + start, length).await?;
         if bytes.len() != length {
             return Err(damaged("the file is shorter than the object"));
         }
         if verify {
             let index = usize::try_from(block).map_err(|_| damaged("no such block"))?;
-            let expected = entry
-                .meta
-                .block_checksums
-                .get(index)
-                .ok_or_else(|| damaged("no checksum"))?;
+            let expected = meta.block_checksums.get(index).ok_or_else(|| damaged("no checksum"))?;
             if block_checksum(&bytes) != *expected {
                 return Err(damaged("the checksum does not match"));
             }
@@ -184,21 +272,178 @@ impl ShardStore {
         Ok(bytes)
     }
 
-    /// Bounds the files kept open for readers: the one opened longest ago is closed.
-    fn note_open(&self, blob: &Rc<Blob>) {
-        if blob.is_open() {
-            return;
-        }
-        let mut open = self.open_blobs.borrow_mut();
-        open.push_back(Rc::downgrade(blob));
-        if open.len() > OPEN_BLOBS_MAX
-            && let Some(oldest) = open.pop_front().and_then(|oldest| oldest.upgrade())
-        {
-            oldest.close();
+    /// A sorted page of a bucket.
+    pub async fn page(&self, bucket: BucketId, query: &ListQuery) -> Result<ListPage, StoreError> {
+        self.check_available()?;
+        let page = self.index.page(bucket, query).await;
+        page.map_err(|error| self.judge(error))
+    }
+
+    /// Notes that an object was read, milliseconds since the epoch.
+    pub fn touch(&self, bucket: BucketId, key: &[u8], unix_ms: u64) {
+        self.index.touch(bucket, key, unix_ms);
+    }
+
+    /// When the object a key holds was last read, milliseconds since the epoch.
+    pub async fn accessed(&self, bucket: BucketId, key: &[u8]) -> Result<Option<u64>, StoreError> {
+        self.index.accessed(bucket, key).await
+    }
+
+    /// Remembers a bucket's name, for messages. To be called before a PUT into the bucket is submitted.
+    pub fn note_bucket(&self, bucket: BucketId, name: &str) {
+        if !self.index.is_noted(bucket) {
+            // Whatever becomes of it: without it, messages have the bucket's number.
+            drop(self.submit(bucket, Vec::new(), Change::Name(name.to_owned())));
         }
     }
 
-    fn index(&self) -> &Rc<RefCell<Index>> {
-        &self.appender.index
+    /// Begins a blob of `size` bytes.
+    pub async fn create_blob(&self, size: u64) -> Result<BlobWriter, StoreError> {
+        self.check_available()?;
+        if self.is_read_only() {
+            return Err(StoreError::ReadOnly);
+        }
+        BlobWriter::create(Rc::clone(&self.paths), self.log.take_number(), size).await
     }
+
+    /// Makes a blob's bytes durable, as the record that names it will be.
+    pub async fn finish_blob(&self, writer: BlobWriter) -> Result<NewBlob, StoreError> {
+        let blob = writer.finish(self.sync).await?;
+        if self.sync {
+            self.counters.blob_syncs.set(self.counters.blob_syncs.get() + 1);
+        }
+        Ok(blob)
+    }
+
+    /// Changes a key. The future may be dropped: the change then still happens or not, as a whole.
+    pub async fn change(&self, bucket: BucketId, key: Vec<u8>, change: Change) -> Result<Outcome, StoreError> {
+        self.check_available()?;
+        self.submit(bucket, key, change)
+            .wait()
+            .await
+            .unwrap_or(Err(StoreError::ReadOnly))
+    }
+
+    /// Puts a change in line, to be committed with whatever else waits; the outcome comes through the receiver.
+    pub fn submit(&self, bucket: BucketId, key: Vec<u8>, change: Change) -> Receiver<Result<Outcome, StoreError>> {
+        self.log.submit(bucket, key, change)
+    }
+
+    /// Whether no change is under way: what the index says is all there is.
+    pub fn is_settled(&self) -> bool {
+        self.log.is_settled()
+    }
+
+    /// Whether a bucket takes no writes.
+    pub fn is_fenced(&self, bucket: BucketId) -> bool {
+        self.index.is_fenced(bucket)
+    }
+
+    /// Whether writes were stopped by a failed write or sync.
+    pub fn is_read_only(&self) -> bool {
+        self.log.has_failed()
+    }
+
+    /// Why nothing is served, if so.
+    pub fn unavailable(&self) -> Option<StoreError> {
+        self.unavailable.borrow().clone()
+    }
+
+    /// What was counted, and what there is.
+    pub fn counters(&self) -> Counters {
+        let (log, own) = (self.log.counters(), &self.counters);
+        let (totals, segments) = (self.index.totals(), self.segments.totals());
+        Counters {
+            syncs: log.syncs.get() + own.blob_syncs.get(),
+            batches: log.batches.get(),
+            records: log.records.get(),
+            appended_bytes: log.appended_bytes.get(),
+            objects: totals.objects,
+            object_bytes: totals.object_bytes,
+            log_bytes: segments.bytes,
+            log_live_bytes: segments.live_bytes,
+            recent_entries: self.index.recent().entry_count() as u64,
+            merges: own.merges.get(),
+            compacted_segments: own.compacted.get(),
+            damaged_objects: own.damaged.get(),
+        }
+    }
+
+    /// Counts a damaged object that a reader met.
+    pub fn note_damage(&self) {
+        self.counters.damaged.set(self.counters.damaged.get() + 1);
+    }
+
+    /// A clean stop: everything is merged, access times too, and the index closed. Nothing may be changed any more.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        if self.closed.replace(true) {
+            return Ok(());
+        }
+        let merged = self.merge().await;
+        let spare = self.log.drop_spare().await;
+        self.log.fail();
+        self.index.threads().stop();
+        merged.and(spare)
+    }
+
+    /// Whether the shard was closed.
+    pub fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// An object's name, for messages.
+    pub(crate) fn object_name(&self, bucket: BucketId, key: &[u8]) -> String {
+        let bucket = self.index.bucket_name(bucket);
+        format!("bucket {bucket} key {:?}", String::from_utf8_lossy(key))
+    }
+
+    fn check_available(&self) -> Result<(), StoreError> {
+        match &*self.unavailable.borrow() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the shard out of service where an error leaves no other way; other shards go on.
+    pub(crate) fn judge(&self, error: StoreError) -> StoreError {
+        let is_final = matches!(error, StoreError::Unavailable(_) | StoreError::IndexDamaged(_));
+        if is_final && !self.is_closed() && self.unavailable.borrow().is_none() {
+            tracing::error!(shard = self.name, %error, "the shard is out of service until a restart");
+            if matches!(error, StoreError::IndexDamaged(_))
+                && let Err(error) = std::fs::remove_file(self.paths.index())
+            {
+                tracing::error!(shard = self.name, %error, "the damaged index could not be removed; remove it before the next start");
+            }
+            *self.unavailable.borrow_mut() = Some(error.clone());
+            self.log.fail();
+        }
+        error
+    }
+
+    /// Looks whether the mountpath is still there: a disk that is gone answers nothing, and must not be written to by
+    /// name.
+    pub(crate) async fn check_mountpath(&self) {
+        let marker = self.paths.marker();
+        let looked = self.index.threads().read(move |_| Ok(marker.metadata().err())).await;
+        if let Ok(Some(error)) = looked {
+            self.judge(StoreError::Unavailable(format!("its mountpath is gone: {error}")));
+        }
+    }
+}
+
+/// Runs what blocks on a thread, off the core.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (giver, receiver) = remote_completion();
+    std::thread::Builder::new().name("recovery".to_owned()).spawn(move || {
+        leave_the_core();
+        giver.give(work());
+    })?;
+    let ended = || {
+        Err(StoreError::Unavailable(
+            "its recovery has ended without a result".to_owned(),
+        ))
+    };
+    receiver.wait().await.unwrap_or_else(ended)
 }

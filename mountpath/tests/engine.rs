@@ -5,9 +5,9 @@ use corelane_mountpath as mountpath;
 use mountpath::{
     buffer::BufferPool,
     io::run,
-    layout::{FormatOptions, Mountpath},
+    layout::{FormatOptions, Mountpath, ShardPaths},
     record::ObjectMeta,
-    shard_store::{Change, NewPayload, Outcome, RecoveryReport, ShardStore},
+    shard_store::{Change, NewPayload, Outcome, RecoveryReport, ShardStore, StoreOptions},
 };
 use proto::{
     digest::hasher::block_checksum,
@@ -46,10 +46,13 @@ impl Drop for TempDir {
 }
 
 async fn open(mountpath: &Mountpath) -> (Rc<ShardStore>, RecoveryReport) {
-    let (store, report) = ShardStore::open(mountpath.shard_paths(0), mountpath.shards()[0], true)
+    let options = StoreOptions {
+        maintain: false,
+        ..StoreOptions::default()
+    };
+    ShardStore::open(mountpath.shard_paths(0), mountpath.shards()[0], options)
         .await
-        .unwrap();
-    (Rc::new(store), report)
+        .unwrap()
 }
 
 fn payload(seed: u64, size: usize) -> Vec<u8> {
@@ -99,25 +102,36 @@ async fn put(store: &ShardStore, pool: &BufferPool, key: &str, bytes: &[u8]) {
 }
 
 async fn read(store: &ShardStore, key: &str) -> Option<Vec<u8>> {
-    let entry = store.object(BUCKET, key.as_bytes())?;
+    let object = store.open_object(BUCKET, key.as_bytes()).await.unwrap()?;
     let mut bytes = Vec::new();
-    for block in 0..entry.meta.size.div_ceil(BLOCK_BYTES as u64) {
-        bytes.extend_from_slice(&store.read_block(&entry, block, true).await.unwrap());
+    for block in 0..object.entry.meta.size.div_ceil(BLOCK_BYTES as u64) {
+        bytes.extend_from_slice(&store.read_block(&object, block, true).await.unwrap());
     }
     Some(bytes)
 }
 
-fn keys(store: &ShardStore) -> Vec<String> {
+async fn keys(store: &ShardStore) -> Vec<String> {
     let query = ListQuery {
         limit: 1000,
         ..ListQuery::default()
     };
     store
         .page(BUCKET, &query)
+        .await
+        .unwrap()
         .entries
         .iter()
         .map(|entry: &ListEntry| entry.name().to_owned())
         .collect()
+}
+
+fn blobs(paths: &ShardPaths) -> Vec<u64> {
+    (0..256).flat_map(|directory| paths.blobs(directory).unwrap()).collect()
+}
+
+/// Files are removed by tasks of their own.
+async fn settle() {
+    mountpath::io::sleep(std::time::Duration::from_millis(50)).await;
 }
 
 const SIZES: [usize; 12] = [
@@ -149,7 +163,7 @@ fn every_size_survives_a_restart_and_overwrites_win() {
         put(&store, &pool, "key-00", &payload(99, 300_000)).await;
         put(&store, &pool, "key-11", &payload(98, 10)).await;
         let deleted = store.change(BUCKET, b"key-05".to_vec(), Change::Delete).await.unwrap();
-        assert!(matches!(deleted, Outcome::Deleted(true)));
+        assert!(matches!(deleted, Outcome::Deleted));
         drop(store);
 
         let (store, report) = open(&mountpath).await;
@@ -168,7 +182,7 @@ fn every_size_survives_a_restart_and_overwrites_win() {
         assert_eq!(read(&store, "key-00").await.unwrap(), payload(99, 300_000));
         assert_eq!(read(&store, "key-11").await.unwrap(), payload(98, 10));
         assert_eq!(read(&store, "key-05").await, None);
-        assert_eq!(keys(&store).len(), SIZES.len() - 1);
+        assert_eq!(keys(&store).await.len(), SIZES.len() - 1);
     })
     .unwrap();
 }
@@ -189,11 +203,15 @@ fn changes_that_wait_together_share_a_sync() {
         for receiver in waiting {
             receiver.wait().await.unwrap().unwrap();
         }
-        assert!((1..=4).contains(&store.sync_count()), "{} syncs", store.sync_count());
+        assert!(
+            (1..=4).contains(&store.counters().syncs),
+            "{} syncs",
+            store.counters().syncs
+        );
         store.change(BUCKET, b"lone".to_vec(), Change::Delete).await.unwrap();
-        let before = store.sync_count();
+        let before = store.counters().syncs;
         store.change(BUCKET, b"k000".to_vec(), Change::Delete).await.unwrap();
-        assert_eq!(store.sync_count(), before + 1);
+        assert_eq!(store.counters().syncs, before + 1);
     })
     .unwrap();
 }
@@ -215,7 +233,7 @@ fn a_fence_stops_writes_in_order_and_survives() {
         drop(store);
         let (store, _) = open(&mountpath).await;
         assert!(store.is_fenced(BUCKET));
-        assert_eq!(keys(&store), ["before"]);
+        assert_eq!(keys(&store).await, ["before"]);
         store.change(BUCKET, Vec::new(), Change::Fence(false)).await.unwrap();
         assert!(store.change(BUCKET, b"after".to_vec(), change()).await.is_ok());
     })
@@ -243,8 +261,9 @@ fn a_torn_tail_is_cut_off_and_corruption_below_a_durable_mark_is_named() {
             let mut bytes = intact.clone();
             bytes[position] ^= 0x10;
             fs::write(&segment, &bytes).unwrap();
+            fs::remove_file(mountpath.shard_paths(0).index()).unwrap();
             let (store, report) = open(&mountpath).await;
-            assert_eq!(keys(&store).len(), survivors, "flip at {position}");
+            assert_eq!(keys(&store).await.len(), survivors, "flip at {position}");
             assert_eq!(report.damage.len(), damaged, "flip at {position}: {:?}", report.damage);
             drop(store);
             for id in mountpath.shard_paths(0).segments().unwrap().into_iter().skip(1) {
@@ -255,9 +274,10 @@ fn a_torn_tail_is_cut_off_and_corruption_below_a_durable_mark_is_named() {
         let mut bytes = intact.clone();
         bytes[4096 + 4096 + 17] ^= 1;
         fs::write(&segment, &bytes).unwrap();
+        fs::remove_file(mountpath.shard_paths(0).index()).unwrap();
         let (store, report) = open(&mountpath).await;
-        assert_eq!((keys(&store).len(), report.damage.len()), (3, 0));
-        let entry = store.object(BUCKET, b"key-0").unwrap();
+        assert_eq!((keys(&store).await.len(), report.damage.len()), (3, 0));
+        let entry = store.open_object(BUCKET, b"key-0").await.unwrap().unwrap();
         assert!(store.read_block(&entry, 0, true).await.is_err());
         assert_eq!(read(&store, "key-1").await.unwrap(), payload(1, 5000));
     })
@@ -285,7 +305,7 @@ fn writes_after_a_torn_tail_are_found_by_every_later_start() {
         drop(store);
         for _ in 0..3 {
             let (store, report) = open(&mountpath).await;
-            assert_eq!(keys(&store), ["first", "later"]);
+            assert_eq!(keys(&store).await, ["first", "later"]);
             assert_eq!(report.damage, Vec::<String>::new());
             assert_eq!(read(&store, "later").await.unwrap(), payload(3, 5000));
         }
@@ -307,14 +327,18 @@ fn blobs_without_a_record_go_and_records_without_a_blob_are_named() {
         let orphan = store.create_blob(1 << 20).await.unwrap();
         std::mem::forget(orphan);
         drop(store);
-        let (store, report) = open(&mountpath).await;
+        let (store, _) = open(&mountpath).await;
+        let report = store.sweep().await.unwrap();
         assert!(report.orphan_blobs >= 1);
-        assert_eq!(paths.blobs().unwrap().len(), 2);
+        assert_eq!(report.damage, Vec::<String>::new());
+        settle().await;
+        assert_eq!(blobs(&paths).len(), 2);
         assert_eq!(read(&store, "replaced").await.unwrap(), payload(3, 1_000_000));
         drop(store);
-        let lost = *paths.blobs().unwrap().iter().min().unwrap();
+        let lost = *blobs(&paths).iter().min().unwrap();
         fs::remove_file(paths.blob(lost)).unwrap();
-        let (store, report) = open(&mountpath).await;
+        let (store, _) = open(&mountpath).await;
+        let report = store.sweep().await.unwrap();
         assert_eq!(report.damage.len(), 1);
         assert!(report.damage[0].contains("kept"), "{:?}", report.damage);
         assert_eq!(read(&store, "replaced").await.unwrap(), payload(3, 1_000_000));
@@ -331,7 +355,7 @@ fn a_reader_keeps_what_it_reads_while_the_object_is_replaced() {
         let (store, _) = open(&mountpath).await;
         let old = payload(1, 1_000_000);
         put(&store, &pool, "key", &old).await;
-        let entry = store.object(BUCKET, b"key").unwrap();
+        let entry = store.open_object(BUCKET, b"key").await.unwrap().unwrap();
         put(&store, &pool, "key", &payload(2, 500_000)).await;
         store.change(BUCKET, b"key".to_vec(), Change::Delete).await.unwrap();
         let block = store.read_block(&entry, 3, true).await.unwrap();

@@ -62,7 +62,9 @@ pub fn store_error(error: &StoreError, bucket: &str, key: &str) -> S3Error {
                 "The storage is full. Try again when space was made.",
             )
         }
-        StoreError::ReadOnly => S3Error::new(ErrorCode::ServiceUnavailable),
+        StoreError::ReadOnly | StoreError::Unavailable(_) | StoreError::IndexDamaged(_) => {
+            S3Error::new(ErrorCode::ServiceUnavailable)
+        }
         StoreError::Damaged(reason) => {
             tracing::error!(bucket, key, reason, "a damaged object was asked for");
             S3Error::new(ErrorCode::InternalError)

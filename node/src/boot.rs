@@ -6,7 +6,7 @@ use crate::{
     core::{Core, CoreParts},
     limits::{
         BIND_WAIT, CONNECTIONS_PER_CORE_MAX, CORE_MEMORY_BYTES_MIN, DESCRIPTORS_RESERVED, DRAIN_TIMEOUT,
-        LISTEN_BACKLOG, UNSENT_BYTES_MAX, UPLOADS_PER_CORE_MAX,
+        LISTEN_BACKLOG, SHARD_INDEX_BYTES_MIN, UNSENT_BYTES_MAX, UPLOADS_PER_CORE_MAX,
     },
     membership::{Membership, RegisterError},
     rt::{self, Listener},
@@ -14,7 +14,7 @@ use crate::{
 };
 use mountpath::{
     layout::{FormatOptions, Mountpath, ShardPaths, random_uuid},
-    shard_store::ShardStore,
+    shard_store::{ShardStore, StoreOptions},
 };
 use proto::{
     auth::{sigv4, ticket::TicketKey},
@@ -179,7 +179,9 @@ fn connections_max(core_count: usize, shard_count: usize) -> usize {
         .current
         .map_or(usize::MAX, |limit| limit.try_into().unwrap_or(usize::MAX));
     let of_core = UPLOADS_PER_CORE_MAX * core_count;
-    let reserved = DESCRIPTORS_RESERVED + of_core + shard_count * mountpath::limits::OPEN_BLOBS_MAX;
+    let reserved = DESCRIPTORS_RESERVED
+        + of_core
+        + shard_count * (mountpath::limits::OPEN_BLOBS_MAX + mountpath::limits::OPEN_SEGMENTS_MAX);
     (descriptors.saturating_sub(reserved) / core_count).clamp(1, CONNECTIONS_PER_CORE_MAX)
 }
 
@@ -300,22 +302,27 @@ async fn run_core(
     finish: Sender<()>,
 ) {
     let mut stores = Vec::new();
+    let options = StoreOptions {
+        sync: settings.sync,
+        memory: (settings.memory / 8 / shards.len().max(1)).max(SHARD_INDEX_BYTES_MIN),
+        ..StoreOptions::default()
+    };
     for (paths, uuid) in shards {
-        let name = paths.log().display().to_string();
-        match ShardStore::open(paths, uuid, settings.sync).await {
+        let name = paths.root().display().to_string();
+        match ShardStore::open(paths, uuid, options).await {
             Ok((store, report)) => {
                 tracing::info!(
                     shard = name,
                     objects = report.objects,
                     batches = report.batches,
                     torn_bytes = report.torn_bytes,
-                    orphan_blobs = report.orphan_blobs,
+                    rebuilt = report.rebuilt.as_deref().unwrap_or("no"),
                     "a shard is open"
                 );
                 for damage in &report.damage {
                     tracing::error!(shard = name, damage, "stored data is damaged");
                 }
-                stores.push(Rc::new(store));
+                stores.push(store);
             }
             Err(error) => {
                 let _ = reports.send(Err((name, error.to_string())));
@@ -336,7 +343,12 @@ async fn run_core(
     });
     let _ = reports.send(Ok(()));
     drop(reports);
-    server::run(core, Listener::from_std(listener)).await;
+    server::run(Rc::clone(&core), Listener::from_std(listener)).await;
+    for shard in &core.shards {
+        if let Err(error) = shard.close().await {
+            tracing::warn!(shard = shard.name(), %error, "a shard did not close cleanly; the next start replays its log");
+        }
+    }
     let _ = finish.send(());
     // The process ends from here: taking the executor down first would drop tasks that wake each other.
     std::future::pending().await

@@ -48,7 +48,7 @@ pub struct Core {
     stopping: Arc<AtomicBool>,
     request_seed: u64,
     request_count: Cell<u64>,
-    unix_s: Cell<u64>,
+    unix_ms: Cell<u64>,
     date: RefCell<Rc<str>>,
 }
 
@@ -64,7 +64,8 @@ pub struct CoreParts {
     pub ticket_key: TicketKey,
     /// See [`Core`].
     pub gateways: Vec<SocketAddr>,
-    /// Bytes of memory: half for the cache, three eighths for uploads, one eighth for blocks being sent.
+    /// Bytes of memory: three eighths for the cache, three eighths for uploads, one eighth for blocks being sent; the
+    /// shards have the rest for their indexes.
     pub memory: usize,
     /// Connections beyond this are closed at once.
     pub connections_max: usize,
@@ -83,7 +84,7 @@ impl Core {
             shards: parts.shards,
             ticket_key: parts.ticket_key,
             gateways: parts.gateways,
-            cache: BlockCache::new(parts.memory / 2),
+            cache: BlockCache::new(parts.memory / 8 * 3),
             receiving: BufferPool::new(parts.memory / 8 * 3),
             sending: BufferPool::new(parts.memory / 8),
             deadlines: Deadlines::default(),
@@ -95,7 +96,7 @@ impl Core {
             stopping: parts.stopping,
             request_seed: parts.request_seed,
             request_count: Cell::new(0),
-            unix_s: Cell::new(0),
+            unix_ms: Cell::new(0),
             date: RefCell::new(Rc::from("")),
         });
         core.tell_time();
@@ -155,13 +156,18 @@ impl Core {
 
     /// Seconds since the epoch, as of the last sweep; exact enough for what is far away.
     pub fn unix_s(&self) -> u64 {
-        self.unix_s.get()
+        self.unix_ms.get() / 1000
+    }
+
+    /// Milliseconds since the epoch, as of the last sweep.
+    pub fn unix_ms(&self) -> u64 {
+        self.unix_ms.get()
     }
 
     /// Looks at the clock for everybody.
     fn tell_time(&self) {
         let now_ms = unix_ms();
-        if self.unix_s.replace(now_ms / 1000) != now_ms / 1000 {
+        if self.unix_ms.replace(now_ms) / 1000 != now_ms / 1000 {
             *self.date.borrow_mut() = Rc::from(date::http(now_ms).as_str());
         }
     }

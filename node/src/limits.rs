@@ -23,9 +23,11 @@ pub const SMALL_PUT_BYTES_MAX: u64 = 32 * 1024;
 pub const SEND_WINDOW_BLOCKS: usize = 8;
 /// What a stalled client's connection keeps of the payload; the rest is loaded again when it reads on.
 pub const STALLED_TAIL_BYTES: usize = 512;
-/// Memory of a node by default, split by core: half for the read cache, three eighths for uploads, the rest for blocks
-/// being sent.
+/// Memory of a node by default, split by core: three eighths for the read cache, three eighths for uploads, one eighth for
+/// blocks being sent, one eighth for the indexes of its shards.
 pub const NODE_MEMORY_BYTES_DEFAULT: usize = 512 * 1024 * 1024;
+/// Least memory of a shard's index.
+pub const SHARD_INDEX_BYTES_MIN: usize = 3 * 1024 * 1024;
 /// Least memory a core needs.
 pub const CORE_MEMORY_BYTES_MIN: usize = 16 * 1024 * 1024;
 /// Payloads below this size are cached as plain memory, not as the aligned buffer they were read into.

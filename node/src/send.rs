@@ -10,7 +10,10 @@ use crate::{
     window::{Loaded, Slot, Window},
 };
 use mountpath::{
-    buffer::Reservation, completion::completion, error::StoreError, index::ObjectEntry, shard_store::ShardStore,
+    buffer::Reservation,
+    completion::completion,
+    error::StoreError,
+    shard_store::{OpenObject, ShardStore},
 };
 use proto::{http::range::ByteRange, limits::BLOCK_BYTES};
 use std::{
@@ -44,7 +47,7 @@ pub struct PayloadSender<'c> {
     core: &'c Rc<Core>,
     shard_index: u16,
     shard: Rc<ShardStore>,
-    entry: Rc<ObjectEntry>,
+    object: OpenObject,
     position: u64,
     end: u64,
     window: Rc<RefCell<Window>>,
@@ -56,7 +59,7 @@ impl<'c> PayloadSender<'c> {
         core: &'c Rc<Core>,
         shard_index: u16,
         shard: Rc<ShardStore>,
-        entry: Rc<ObjectEntry>,
+        object: OpenObject,
         range: ByteRange,
     ) -> Self {
         let window = Rc::new(RefCell::new(Window::default()));
@@ -64,7 +67,7 @@ impl<'c> PayloadSender<'c> {
             core,
             shard_index,
             shard,
-            entry,
+            object,
             position: range.start,
             end: range.start + range.length,
             window,
@@ -209,7 +212,7 @@ impl<'c> PayloadSender<'c> {
                     load(
                         Rc::clone(self.core),
                         Rc::clone(&self.shard),
-                        Rc::clone(&self.entry),
+                        self.object.clone(),
                         self.key(current),
                         memory,
                     )
@@ -248,7 +251,7 @@ impl<'c> PayloadSender<'c> {
             let loading = load(
                 Rc::clone(self.core),
                 Rc::clone(&self.shard),
-                Rc::clone(&self.entry),
+                self.object.clone(),
                 key,
                 memory,
             );
@@ -269,7 +272,7 @@ impl<'c> PayloadSender<'c> {
     fn key(&self, block: u64) -> BlockKey {
         BlockKey {
             shard: self.shard_index,
-            sequence: self.entry.sequence,
+            sequence: self.object.entry.sequence,
             block,
         }
     }
@@ -278,11 +281,11 @@ impl<'c> PayloadSender<'c> {
 async fn load(
     core: Rc<Core>,
     shard: Rc<ShardStore>,
-    entry: Rc<ObjectEntry>,
+    object: OpenObject,
     key: BlockKey,
     memory: Reservation,
 ) -> Result<Loaded, StoreError> {
-    let bytes = shard.read_block(&entry, key.block, true).await?;
+    let bytes = shard.read_block(&object, key.block, true).await?;
     let block = Block::new(bytes);
     core.cache.insert(key, block.clone());
     Ok(Loaded::new(block, Some(memory)))

@@ -27,8 +27,15 @@ pub async fn run(
     };
     let key = object.key.as_bytes();
     // A key that holds nothing, with nothing under way, needs no tombstone and no sync.
-    let nothing = shard.is_settled() && shard.object(object.bucket.id, key).is_none();
-    if !nothing && let Err(error) = shard.change(object.bucket.id, key.to_vec(), Change::Delete).await {
+    let deleted = match shard.lookup(object.bucket.id, key).await {
+        Ok(None) if shard.is_settled() => Ok(()),
+        Ok(_) => {
+            let change = shard.change(object.bucket.id, key.to_vec(), Change::Delete).await;
+            change.map(drop)
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = deleted {
         let error = store_error(&error, &object.bucket.name, &object.key);
         return connection.refuse(head, exchange, &error).await;
     }

@@ -13,6 +13,7 @@ use proto::{
     http::{head::RequestHead, range::ByteRange},
     s3::query::Query,
 };
+use std::sync::Arc;
 
 /// Answers GetObject: cache, else segment or blob, block by block, verified.
 pub async fn run(
@@ -23,14 +24,14 @@ pub async fn run(
     object: ObjectRequest,
 ) -> After {
     let core = connection.core;
-    let found = match find(core, &object) {
+    let found = match find(core, &object).await {
         Ok(found) => found,
         Err(error) => return connection.refuse(head, exchange, &error).await,
     };
-    let part = match select(head, &found.entry) {
+    let part = match select(head, &found.object.entry) {
         Ok(Selection::Serve(part)) => part,
         Ok(Selection::NotModified) => {
-            let bytes = not_modified(core, &exchange, &found.entry);
+            let bytes = not_modified(core, &exchange, &found.object.entry);
             return connection.answer(&exchange, &bytes).await;
         }
         Err(error) => {
@@ -41,14 +42,16 @@ pub async fn run(
     let FoundObject {
         shard_index,
         shard,
-        entry,
+        object: opened,
     } = found;
+    let entry = Arc::clone(&opened.entry);
+    shard.touch(object.bucket.id, object.key.as_bytes(), core.unix_ms());
     let range = part.unwrap_or(ByteRange {
         start: 0,
         length: entry.meta.size,
     });
     let bytes = object_head(core, &exchange, head, query, &entry, part);
-    let mut sender = PayloadSender::new(core, shard_index, shard, entry, range);
+    let mut sender = PayloadSender::new(core, shard_index, shard, opened, range);
     let sent = match sender.prepare().await {
         Ok(()) => sender.send(&mut connection.stream, &connection.deadline, &bytes).await,
         Err(SendError::Store { error, .. }) => {

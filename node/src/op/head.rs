@@ -3,11 +3,14 @@
 
 use super::ObjectRequest;
 use crate::{
-    answer::Exchange,
+    answer::{Exchange, store_error},
     connection::{After, Connection},
     core::Core,
 };
-use mountpath::{index::ObjectEntry, shard_store::ShardStore};
+use mountpath::{
+    index::entry::ObjectEntry,
+    shard_store::{OpenObject, ShardStore},
+};
 use proto::{
     error::{ErrorCode, S3Error},
     http::{
@@ -30,13 +33,13 @@ pub async fn run(
     object: ObjectRequest,
 ) -> After {
     let core = connection.core;
-    let found = match find(core, &object) {
+    let found = match find(core, &object).await {
         Ok(found) => found,
         Err(error) => return connection.refuse(head, exchange, &error).await,
     };
-    let bytes = match select(head, &found.entry) {
-        Ok(Selection::NotModified) => not_modified(core, &exchange, &found.entry),
-        Ok(Selection::Serve(part)) => object_head(core, &exchange, head, query, &found.entry, part),
+    let bytes = match select(head, &found.object.entry) {
+        Ok(Selection::NotModified) => not_modified(core, &exchange, &found.object.entry),
+        Ok(Selection::Serve(part)) => object_head(core, &exchange, head, query, &found.object.entry, part),
         Err(error) => exchange.error(core, &error),
     };
     connection.answer(&exchange, &bytes).await
@@ -48,8 +51,8 @@ pub struct FoundObject {
     pub shard_index: u16,
     /// The shard.
     pub shard: Rc<ShardStore>,
-    /// The object.
-    pub entry: Rc<ObjectEntry>,
+    /// The object, held open.
+    pub object: OpenObject,
 }
 
 /// What of an object is served.
@@ -62,17 +65,18 @@ pub enum Selection {
 }
 
 /// Looks the object up; `NoSuchKey`, or `NoSuchBucket` when the bucket is being deleted.
-pub fn find(core: &Core, object: &ObjectRequest) -> Result<FoundObject, S3Error> {
+pub async fn find(core: &Core, object: &ObjectRequest) -> Result<FoundObject, S3Error> {
     let (shard_index, shard) = core
         .shard(object.shard)
         .ok_or_else(|| S3Error::new(ErrorCode::ServiceUnavailable))?;
-    match shard.object(object.bucket.id, object.key.as_bytes()) {
-        Some(entry) => Ok(FoundObject {
+    match shard.open_object(object.bucket.id, object.key.as_bytes()).await {
+        Ok(Some(found)) => Ok(FoundObject {
             shard_index,
             shard: Rc::clone(shard),
-            entry,
+            object: found,
         }),
-        None => Err(S3Error::new(ErrorCode::NoSuchKey).field("Key", object.key.as_str())),
+        Ok(None) => Err(S3Error::new(ErrorCode::NoSuchKey).field("Key", object.key.as_str())),
+        Err(error) => Err(store_error(&error, &object.bucket.name, &object.key)),
     }
 }
 

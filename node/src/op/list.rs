@@ -1,7 +1,7 @@
 //! A page of a bucket from the shards of this core, merged; the gateway merges the cores' pages.
 
 use crate::{
-    answer::Exchange,
+    answer::{Exchange, store_error},
     connection::{After, Connection},
 };
 use proto::{
@@ -12,7 +12,7 @@ use proto::{
 /// Answers a list message.
 pub async fn run(
     connection: &mut Connection<'_>,
-    _: &RequestHead,
+    head: &RequestHead,
     exchange: Exchange,
     bucket: BucketId,
     query: &ListQuery,
@@ -20,7 +20,10 @@ pub async fn run(
     let shards = &connection.core.shards;
     let mut merger = Merger::new(query.limit, shards.len());
     for (source, shard) in shards.iter().enumerate() {
-        merger.supply(source, shard.page(bucket, query));
+        match shard.page(bucket, query).await {
+            Ok(page) => merger.supply(source, page),
+            Err(error) => return connection.refuse(head, exchange, &store_error(&error, "", "")).await,
+        }
     }
     let page = merger.finish();
     connection

@@ -170,12 +170,8 @@ async fn receive(
     };
     let digests = match body.end().await.and_then(|()| hasher.finish(body.decoder.trailers())) {
         Ok(digests) => digests,
-        Err(error) => {
-            if let NewPayload::Blob(blob) = &payload {
-                blob.doom();
-            }
-            return Err(error.into());
-        }
+        // A blob goes when it is dropped.
+        Err(error) => return Err(error.into()),
     };
     let meta = ObjectMeta {
         modified_unix_ms: unix_ms(),
@@ -186,6 +182,11 @@ async fn receive(
         headers,
         block_checksums: digests.block_checksums.clone(),
     };
+    if matches!(payload, NewPayload::Blob(_)) {
+        // Brings what is replaced into memory, so that its space comes back at once and not at the next merge.
+        shard.lookup(object.bucket.id, object.key.as_bytes()).await?;
+    }
+    shard.note_bucket(object.bucket.id, &object.bucket.name);
     shard
         .change(
             object.bucket.id,

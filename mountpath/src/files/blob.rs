@@ -5,98 +5,105 @@ use crate::{
     buffer::PooledBuffer,
     completion::{Receiver, completion},
     error::StoreError,
-    io::{File, OpenMode, ReadBuffer, remove, spawn, sync_directory},
+    files::held::{HeldFile, OpenFiles, remove_later},
+    io::{File, OpenMode, spawn, sync_directory},
     layout::ShardPaths,
-    limits::{BLOB_ALLOCATION_BYTES_MIN, BLOB_WRITES_IN_FLIGHT_MAX, DIRECT_ALIGNMENT},
+    limits::{BLOB_ALLOCATION_BYTES_MIN, BLOB_WRITES_IN_FLIGHT_MAX, DIRECT_ALIGNMENT, OPEN_BLOBS_MAX},
 };
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
-    rc::Rc,
+    collections::{HashMap, VecDeque},
+    rc::{Rc, Weak},
 };
 
-/// A committed blob. The file is removed when its object was replaced and the last holder lets go.
-#[derive(Debug)]
-pub struct Blob {
-    id: u64,
+/// The blobs of a shard that somebody reads.
+pub struct Blobs {
     paths: Rc<ShardPaths>,
-    file: RefCell<Option<Rc<File>>>,
-    doomed: Cell<bool>,
+    open: Rc<OpenFiles>,
+    held: RefCell<HashMap<u64, Weak<HeldFile>>>,
+    forget_at: Cell<usize>,
 }
 
-impl Blob {
-    /// The blob of this number.
-    pub fn new(paths: Rc<ShardPaths>, id: u64) -> Rc<Self> {
-        Rc::new(Self {
-            id,
+/// Held blobs of which those that are gone are not looked for.
+const HELD_UNCHECKED: usize = 1024;
+
+impl Blobs {
+    /// Nobody reads any yet.
+    pub fn new(paths: Rc<ShardPaths>) -> Self {
+        Self {
             paths,
-            file: RefCell::new(None),
-            doomed: Cell::new(false),
-        })
+            open: OpenFiles::new(OPEN_BLOBS_MAX),
+            held: RefCell::default(),
+            forget_at: Cell::new(HELD_UNCHECKED),
+        }
     }
 
-    /// The blob's number.
+    /// A blob's file, to be held while it is read.
+    pub fn file(&self, blob: u64) -> Rc<HeldFile> {
+        let mut held = self.held.borrow_mut();
+        if let Some(file) = held.get(&blob).and_then(Weak::upgrade) {
+            return file;
+        }
+        if held.len() >= self.forget_at.get() {
+            held.retain(|_, file| file.strong_count() > 0);
+            self.forget_at.set(2 * held.len().max(HELD_UNCHECKED));
+        }
+        let medium = self.paths.medium().clone();
+        let file = HeldFile::new(self.paths.blob(blob), medium, Rc::clone(&self.open));
+        held.insert(blob, Rc::downgrade(&file));
+        file
+    }
+
+    /// Removes a blob that no object names any more, when its last reader is done.
+    pub fn give_up(&self, blob: u64) {
+        match self.held.borrow().get(&blob).and_then(Weak::upgrade) {
+            Some(file) => file.give_up(),
+            None => remove_later(self.paths.medium().clone(), self.paths.blob(blob)),
+        }
+    }
+}
+
+/// A blob that is complete and durable and that no record names yet. Dropped without `keep`, it is removed.
+#[derive(Debug)]
+pub struct NewBlob {
+    id: u64,
+    size: u64,
+    paths: Rc<ShardPaths>,
+    kept: bool,
+}
+
+impl NewBlob {
+    /// Its number.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// Removes the file once nobody holds the blob any more.
-    pub fn doom(&self) {
-        self.doomed.set(true);
+    /// Bytes of the file.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
-    /// Closes the file until the next read.
-    pub fn close(&self) {
-        self.file.borrow_mut().take();
-    }
-
-    /// Whether the file is open.
-    pub fn is_open(&self) -> bool {
-        self.file.borrow().is_some()
-    }
-
-    /// Reads payload bytes, opening the file if it is not open.
-    pub async fn read(&self, position: u64, length: usize) -> Result<ReadBuffer, StoreError> {
-        let open = self.file.borrow().clone();
-        let file = match open {
-            Some(file) => file,
-            None => {
-                let file = Rc::new(File::open(self.paths.medium(), &self.paths.blob(self.id), OpenMode::Read).await?);
-                *self.file.borrow_mut() = Some(Rc::clone(&file));
-                file
-            }
-        };
-        Ok(file.read_at(position, length).await?)
+    /// A record names it, or may do so after a failed sync: the file stays.
+    pub fn keep(mut self) {
+        self.kept = true;
     }
 }
 
-impl Drop for Blob {
+impl Drop for NewBlob {
     fn drop(&mut self) {
-        if self.doomed.get() {
-            remove_later(&self.paths, self.id);
+        if !self.kept {
+            remove_later(self.paths.medium().clone(), self.paths.blob(self.id));
         }
     }
-}
-
-fn remove_later(paths: &Rc<ShardPaths>, id: u64) {
-    let paths = Rc::clone(paths);
-    spawn(async move {
-        if let Err(error) = remove(paths.medium(), &paths.blob(id)).await {
-            tracing::warn!(blob = id, %error, "a blob file could not be removed; the next start sweeps it");
-        }
-    });
 }
 
 /// Writes a blob. Dropped before `finish`, it leaves nothing behind.
 pub struct BlobWriter {
-    id: u64,
-    paths: Rc<ShardPaths>,
+    blob: NewBlob,
     file: Rc<File>,
-    size: u64,
     allocated: u64,
     position: u64,
     in_flight: VecDeque<Receiver<Result<(), StoreError>>>,
-    kept: bool,
 }
 
 impl BlobWriter {
@@ -104,15 +111,18 @@ impl BlobWriter {
     pub async fn create(paths: Rc<ShardPaths>, id: u64, size: u64) -> Result<Self, StoreError> {
         let file = Rc::new(File::open(paths.medium(), &paths.blob(id), OpenMode::CreateNew).await?);
         let size = size.next_multiple_of(DIRECT_ALIGNMENT as u64);
-        Ok(Self {
+        let blob = NewBlob {
             id,
-            paths,
-            file,
             size,
+            paths,
+            kept: false,
+        };
+        Ok(Self {
+            blob,
+            file,
             allocated: 0,
             position: 0,
             in_flight: VecDeque::new(),
-            kept: false,
         })
     }
 
@@ -149,7 +159,7 @@ impl BlobWriter {
     /// stalled clients could fill the disk.
     async fn reserve(&mut self, needed: u64) -> Result<(), StoreError> {
         if needed > self.allocated {
-            self.allocated = (2 * needed + BLOB_ALLOCATION_BYTES_MIN).min(self.size.max(needed));
+            self.allocated = (2 * needed + BLOB_ALLOCATION_BYTES_MIN).min(self.blob.size.max(needed));
             self.file.allocate(self.allocated).await?;
         }
         Ok(())
@@ -162,25 +172,18 @@ impl BlobWriter {
         }
     }
 
-    /// Waits for all writes and makes file and name durable; the record that names the blob may be appended then.
-    pub async fn finish(mut self, sync: bool) -> Result<Rc<Blob>, StoreError> {
+    /// Waits for all writes and makes file and name durable if `sync`; the record that names the blob may be appended
+    /// then.
+    pub async fn finish(mut self, sync: bool) -> Result<NewBlob, StoreError> {
         while !self.in_flight.is_empty() {
             self.settle_one().await?;
         }
         if sync {
             self.file.fdatasync().await?;
-            sync_directory(self.paths.medium(), &self.paths.blob_directory(self.id)).await?;
+            let paths = &self.blob.paths;
+            sync_directory(paths.medium(), &paths.blob_directory(self.blob.id)).await?;
         }
-        self.kept = true;
         // The file is closed here: only files that readers open are counted and bounded.
-        Ok(Blob::new(Rc::clone(&self.paths), self.id))
-    }
-}
-
-impl Drop for BlobWriter {
-    fn drop(&mut self) {
-        if !self.kept {
-            remove_later(&self.paths, self.id);
-        }
+        Ok(self.blob)
     }
 }

@@ -1,0 +1,371 @@
+//! One transaction of the index: newer records in, what they replace out, and the books kept right.
+
+use super::{
+    entry::{
+        BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry, ObjectHead, Tombstone, decode_sequence,
+    },
+    error::DatabaseError,
+    tables::{Bytes, State, Totals, WriteTables},
+};
+use proto::{s3::bucket::BucketId, wire::WireError};
+use redb::{AccessGuard, ReadableTable, Table, Value, WriteTransaction};
+use std::collections::BTreeMap;
+
+/// What a transaction puts into the index.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Changes<'a> {
+    /// Records of objects and tombstones.
+    pub entries: Option<&'a Memtable>,
+    /// Records of buckets.
+    pub buckets: &'a [(BucketId, BucketState)],
+    /// Accesses: index key, sequence of the object, Unix milliseconds. Only those of the objects that the index then holds count.
+    pub accessed: &'a [(IndexKey, u64, u64)],
+    /// Tombstones no longer needed: index key and sequence. Removed if the key's tombstone still has that sequence.
+    pub drop_tombstones: &'a [(IndexKey, u64)],
+    /// Segments to be forgotten. One in which something lives stays, and `Applied` says so.
+    pub retire_segments: &'a [u64],
+    /// Up to where the index knows the log then; `None`: as before.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// What a transaction has changed.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Blobs of objects that were replaced or deleted and that their successors do not name.
+    pub doomed_blobs: Vec<u64>,
+    /// What the objects add up to now.
+    pub totals: Totals,
+    /// The segments whose use has changed, in order.
+    pub segments: Vec<(u64, SegmentUse)>,
+}
+
+/// What of a segment is alive.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentUse {
+    /// Footprints of the records in it that the index points to.
+    pub live_bytes: u64,
+}
+
+/// Puts changes into a transaction.
+pub(crate) fn apply(transaction: &WriteTransaction, changes: &Changes<'_>) -> Result<Applied, DatabaseError> {
+    let tables = WriteTables::open(transaction)?;
+    let state = tables
+        .state
+        .get(())?
+        .map(|row| State::decode(row.value()))
+        .transpose()?;
+    let mut work = Work {
+        tables,
+        state: state.unwrap_or_default(),
+        segments: BTreeMap::new(),
+        blobs: BTreeMap::new(),
+        doomed: Vec::new(),
+        without_tombstone: Gap::default(),
+        without_access: Gap::default(),
+    };
+    for (index_key, latest) in changes.entries.into_iter().flatten() {
+        match latest {
+            Latest::Object(entry) => work.object(index_key, entry)?,
+            Latest::Tombstone(tombstone) => work.tombstone(index_key, tombstone)?,
+        }
+    }
+    for (bucket, state) in changes.buckets {
+        work.bucket(*bucket, state)?;
+    }
+    for (index_key, sequence, unix_ms) in changes.accessed {
+        work.access(index_key, *sequence, *unix_ms)?;
+    }
+    for (index_key, sequence) in changes.drop_tombstones {
+        work.drop_tombstone(index_key, *sequence)?;
+    }
+    work.state.checkpoint = changes.checkpoint.or(work.state.checkpoint);
+    work.finish(changes.retire_segments)
+}
+
+struct Work<'t> {
+    tables: WriteTables<'t>,
+    state: State,
+    /// Live bytes that came to and went from each segment.
+    segments: BTreeMap<u64, (u64, u64)>,
+    /// Who names a blob now; written at the end, in order.
+    blobs: BTreeMap<u64, Option<IndexKey>>,
+    doomed: Vec<u64>,
+    without_tombstone: Gap,
+    without_access: Gap,
+}
+
+impl Work<'_> {
+    fn object(&mut self, index_key: &IndexKey, entry: &ObjectEntry) -> Result<(), DatabaseError> {
+        let tombstone = self
+            .without_tombstone
+            .find(&self.tables.tombstones, index_key, Tombstone::decode)?;
+        if let Some(tombstone) = tombstone.transpose()? {
+            if tombstone.sequence > entry.sequence {
+                return Ok(());
+            }
+            self.tables.tombstones.remove(&**index_key)?;
+            self.died(tombstone.home, tombstone.footprint);
+        }
+        let row = entry.encode();
+        // One descent for the usual case. In the unusual one the newer row is put back.
+        let displaced = self.tables.objects.insert(&**index_key, row.as_slice())?;
+        let replaced = match Displaced::of(displaced, entry.sequence)? {
+            Displaced::Newer(row) => {
+                self.tables.objects.insert(&**index_key, row.as_slice())?;
+                return Ok(());
+            }
+            Displaced::Older(head) => Some(head),
+            Displaced::Nothing => None,
+        };
+        self.lives(entry.home, entry.footprint);
+        self.count(entry.meta.size)?;
+        if let Some(blob) = entry.blob() {
+            self.blobs.insert(blob, Some(index_key.clone()));
+        }
+        if let Some(head) = replaced {
+            self.replaced(index_key, &head, entry.sequence, entry.blob())?;
+        }
+        Ok(())
+    }
+
+    fn tombstone(&mut self, index_key: &IndexKey, tombstone: &Tombstone) -> Result<(), DatabaseError> {
+        let displaced = self.tables.objects.remove(&**index_key)?;
+        match Displaced::of(displaced, tombstone.sequence)? {
+            Displaced::Newer(row) => {
+                self.tables.objects.insert(&**index_key, row.as_slice())?;
+                return Ok(());
+            }
+            Displaced::Older(head) => self.replaced(index_key, &head, tombstone.sequence, None)?,
+            Displaced::Nothing => {}
+        }
+        let row = tombstone.encode();
+        let replaced = self.tables.tombstones.insert(&**index_key, row.as_slice())?;
+        if let Some(earlier) = decoded(replaced, Tombstone::decode)? {
+            if earlier.sequence > tombstone.sequence {
+                let row = earlier.encode();
+                self.tables.tombstones.insert(&**index_key, row.as_slice())?;
+                return Ok(());
+            }
+            self.died(earlier.home, earlier.footprint);
+        }
+        self.without_tombstone.filled(index_key);
+        self.lives(tombstone.home, tombstone.footprint);
+        self.state.tombstone_sequence_max = self.state.tombstone_sequence_max.max(tombstone.sequence);
+        Ok(())
+    }
+
+    /// An object's row is gone; a record of this sequence, naming this blob, is the key's newest now.
+    fn replaced(
+        &mut self,
+        index_key: &IndexKey,
+        head: &ObjectHead,
+        sequence: u64,
+        blob: Option<u64>,
+    ) -> Result<(), DatabaseError> {
+        self.died(head.home, head.footprint);
+        let totals = &mut self.state.totals;
+        totals.objects = totals.objects.checked_sub(1).ok_or_else(miscounted)?;
+        totals.object_bytes = totals.object_bytes.checked_sub(head.size).ok_or_else(miscounted)?;
+        if let Some(earlier) = head.blob().filter(|earlier| Some(*earlier) != blob) {
+            self.blobs.insert(earlier, None);
+            self.doomed.push(earlier);
+        }
+        if head.sequence != sequence
+            && self
+                .without_access
+                .find(&self.tables.accessed, index_key, |_| ())?
+                .is_some()
+        {
+            self.tables.accessed.remove(&**index_key)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, size: u64) -> Result<(), DatabaseError> {
+        let totals = &mut self.state.totals;
+        totals.objects = totals.objects.checked_add(1).ok_or_else(miscounted)?;
+        totals.object_bytes = totals.object_bytes.checked_add(size).ok_or_else(miscounted)?;
+        Ok(())
+    }
+
+    fn bucket(&mut self, bucket: BucketId, state: &BucketState) -> Result<(), DatabaseError> {
+        let row = state.encode();
+        let replaced = self.tables.buckets.insert(bucket.0, row.as_slice())?;
+        if let Some(earlier) = decoded(replaced, BucketState::decode)? {
+            if earlier.sequence > state.sequence {
+                let row = earlier.encode();
+                self.tables.buckets.insert(bucket.0, row.as_slice())?;
+                return Ok(());
+            }
+            self.died(earlier.home, earlier.footprint);
+        }
+        self.lives(state.home, state.footprint);
+        Ok(())
+    }
+
+    fn access(&mut self, index_key: &IndexKey, sequence: u64, unix_ms: u64) -> Result<(), DatabaseError> {
+        let object = self.tables.objects.get(&**index_key)?;
+        let current = object.map(|row| decode_sequence(row.value())).transpose()?;
+        if current != Some(sequence) {
+            return Ok(());
+        }
+        let earlier = self.tables.accessed.insert(&**index_key, (sequence, unix_ms))?;
+        let earlier = earlier.map(|row| row.value());
+        if let Some((earlier_sequence, earlier_unix_ms)) = earlier
+            && earlier_sequence == sequence
+            && earlier_unix_ms > unix_ms
+        {
+            self.tables.accessed.insert(&**index_key, (sequence, earlier_unix_ms))?;
+        }
+        Ok(())
+    }
+
+    fn drop_tombstone(&mut self, index_key: &IndexKey, sequence: u64) -> Result<(), DatabaseError> {
+        let tombstone = self
+            .without_tombstone
+            .find(&self.tables.tombstones, index_key, Tombstone::decode)?;
+        if let Some(tombstone) = tombstone.transpose()?
+            && tombstone.sequence == sequence
+        {
+            self.tables.tombstones.remove(&**index_key)?;
+            self.died(tombstone.home, tombstone.footprint);
+        }
+        Ok(())
+    }
+
+    fn lives(&mut self, home: Home, footprint: u32) {
+        self.segments.entry(home.segment).or_default().0 += u64::from(footprint);
+    }
+
+    fn died(&mut self, home: Home, footprint: u32) {
+        self.segments.entry(home.segment).or_default().1 += u64::from(footprint);
+    }
+
+    fn finish(mut self, retire_segments: &[u64]) -> Result<Applied, DatabaseError> {
+        for (blob, index_key) in &self.blobs {
+            match index_key {
+                Some(index_key) => {
+                    self.tables.blobs.insert(blob, &**index_key)?;
+                }
+                None => {
+                    self.tables.blobs.remove(blob)?;
+                }
+            }
+        }
+        let mut segments = Vec::new();
+        for (segment, (came, went)) in &self.segments {
+            let before = self.tables.segments.get(segment)?.map(|row| row.value());
+            let live_bytes = match before {
+                // A record of a segment that is already gone from the books.
+                None => came.saturating_sub(*went),
+                Some(before) => before
+                    .checked_add(*came)
+                    .and_then(|sum| sum.checked_sub(*went))
+                    .ok_or_else(miscounted)?,
+            };
+            if before.is_none() && *came == 0 {
+                continue;
+            }
+            if before != Some(live_bytes) {
+                self.tables.segments.insert(segment, live_bytes)?;
+                segments.push((*segment, SegmentUse { live_bytes }));
+            }
+        }
+        for segment in retire_segments {
+            let live_bytes = self.tables.segments.get(segment)?.map(|row| row.value());
+            match live_bytes {
+                Some(0) => {
+                    self.tables.segments.remove(segment)?;
+                }
+                Some(live_bytes) if !segments.iter().any(|(changed, _)| changed == segment) => {
+                    segments.push((*segment, SegmentUse { live_bytes }));
+                }
+                _ => {}
+            }
+        }
+        let row = self.state.encode();
+        self.tables.state.insert((), row.as_slice())?;
+        Ok(Applied {
+            doomed_blobs: self.doomed,
+            totals: self.state.totals,
+            segments,
+        })
+    }
+}
+
+/// The object's row that a record took the place of.
+enum Displaced {
+    Nothing,
+    Older(ObjectHead),
+    /// It should not have: this is the row.
+    Newer(Vec<u8>),
+}
+
+impl Displaced {
+    fn of(row: Option<AccessGuard<'_, Bytes>>, sequence: u64) -> Result<Self, DatabaseError> {
+        let Some(row) = row else {
+            return Ok(Self::Nothing);
+        };
+        let head = ObjectHead::decode(row.value())?;
+        Ok(if head.sequence > sequence {
+            Self::Newer(row.value().to_vec())
+        } else {
+            Self::Older(head)
+        })
+    }
+}
+
+fn decoded<T>(
+    row: Option<AccessGuard<'_, Bytes>>,
+    decode: impl FnOnce(&[u8]) -> Result<T, WireError>,
+) -> Result<Option<T>, WireError> {
+    row.map(|row| decode(row.value())).transpose()
+}
+
+fn miscounted() -> DatabaseError {
+    DatabaseError::Damaged("the books do not add up".to_owned())
+}
+
+/// A range of keys known to have no row in a table. Keys are asked for in order, so a table of few rows costs next to nothing.
+#[derive(Default)]
+struct Gap {
+    /// From the first to below the second; below nothing: to the end.
+    range: Option<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl Gap {
+    /// What a key's row holds, if it has one.
+    fn find<V: Value + 'static, T>(
+        &mut self,
+        table: &Table<'_, Bytes, V>,
+        index_key: &[u8],
+        take: impl for<'v> FnOnce(V::SelfType<'v>) -> T,
+    ) -> Result<Option<T>, DatabaseError> {
+        if let Some((from, until)) = &self.range
+            && from.as_slice() <= index_key
+            && until.as_ref().is_none_or(|until| index_key < until.as_slice())
+        {
+            return Ok(None);
+        }
+        let mut rows = table.range::<&[u8]>(index_key..)?;
+        let until = match rows.next().transpose()? {
+            None => None,
+            Some((key, value)) if key.value() == index_key => return Ok(Some(take(value.value()))),
+            Some((key, _)) => Some(key.value().to_vec()),
+        };
+        self.range = Some((index_key.to_vec(), until));
+        Ok(None)
+    }
+
+    /// A key has a row now.
+    fn filled(&mut self, index_key: &[u8]) {
+        if let Some((from, _)) = &mut self.range
+            && from.as_slice() <= index_key
+        {
+            // The next key after it.
+            from.clear();
+            from.extend_from_slice(index_key);
+            from.push(0);
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The ordered index of a shard: which object each key holds. Derived from the log. The newest entries are in memory,
+//! the rest in a database on threads of its own; what was looked up lately is kept, so that the core rarely asks.
+
+mod apply;
+pub mod backend;
+pub mod cache;
+mod checksums;
+pub mod database;
+pub mod entry;
+pub mod error;
+mod file_header;
+mod page;
+pub mod recent;
+mod tables;
+pub mod threads;
+
+use crate::{
+    error::StoreError,
+    index::{
+        cache::EntryCache,
+        database::{Applied, Changes, Totals},
+        entry::{BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry, index_key},
+        recent::{Merging, Recent},
+        threads::IndexThreads,
+    },
+};
+use proto::s3::{
+    bucket::BucketId,
+    listing::{ListPage, ListQuery},
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+/// The index of a shard, on its core.
+pub struct ShardIndex {
+    recent: RefCell<Recent>,
+    cache: EntryCache,
+    buckets: RefCell<HashMap<BucketId, BucketState>>,
+    noted: RefCell<HashSet<BucketId>>,
+    totals: Cell<Totals>,
+    /// Rises whenever the database changes: what was asked before may be old news by then.
+    generation: Cell<u64>,
+    threads: IndexThreads,
+}
+
+/// A record that compaction copied.
+#[derive(Debug, Clone)]
+pub enum Moved {
+    /// An object or a tombstone, with its new home.
+    Entry(IndexKey, Latest),
+    /// A bucket's state, with its new home.
+    Bucket(BucketId, BucketState),
+}
+
+impl ShardIndex {
+    /// The index over a recovered database. `cache_bytes` bounds the cached entries.
+    pub fn new(
+        threads: IndexThreads,
+        buckets: Vec<(BucketId, BucketState)>,
+        totals: Totals,
+        cache_bytes: usize,
+    ) -> Self {
+        Self {
+            recent: RefCell::default(),
+            cache: EntryCache::new(cache_bytes),
+            buckets: RefCell::new(buckets.into_iter().collect()),
+            noted: RefCell::default(),
+            totals: Cell::new(totals),
+            generation: Cell::new(0),
+            threads,
+        }
+    }
+
+    /// The threads, for what asks the database itself.
+    pub fn threads(&self) -> &IndexThreads {
+        &self.threads
+    }
+
+    /// What is known of a key without asking the database; `None`: it has to be asked.
+    pub fn known(&self, bucket: BucketId, key: &[u8]) -> Option<Option<Arc<ObjectEntry>>> {
+        let recent = self.recent.borrow();
+        recent.with_key(bucket, key, |index_key| {
+            if let Some(entry) = self.cache.entry(index_key) {
+                return Some(Some(entry));
+            }
+            match recent.latest(index_key)? {
+                Latest::Object(entry) => Some(Some(Arc::clone(entry))),
+                Latest::Tombstone(_) => Some(None),
+            }
+        })
+    }
+
+    /// The object a key holds. When this returns, and until the next await, it is the truth.
+    pub async fn lookup(&self, bucket: BucketId, key: &[u8]) -> Result<Option<Arc<ObjectEntry>>, StoreError> {
+        loop {
+            if let Some(known) = self.known(bucket, key) {
+                return Ok(known);
+            }
+            let generation = self.generation.get();
+            let index_key = index_key(bucket, key);
+            let found = self.threads.lookup(Arc::clone(&index_key)).await?;
+            // Meanwhile the key may have changed, and that change may even have been merged: then it is asked again.
+            if let Some(known) = self.known(bucket, key) {
+                return Ok(known);
+            }
+            if self.generation.get() == generation {
+                return Ok(match found {
+                    Some(Latest::Object(entry)) => {
+                        self.cache.insert(index_key, Arc::clone(&entry));
+                        Some(entry)
+                    }
+                    _ => None,
+                });
+            }
+        }
+    }
+
+    /// A page of a bucket.
+    pub async fn page(&self, bucket: BucketId, query: &ListQuery) -> Result<ListPage, StoreError> {
+        let overlays = self.recent.borrow().overlays();
+        let query = query.clone();
+        self.threads
+            .read(move |database| database.page(bucket, &query, &overlays))
+            .await
+    }
+
+    /// Which of these records the index points to.
+    pub async fn current(&self, records: Vec<(IndexKey, u64, Home)>) -> Result<Vec<bool>, StoreError> {
+        let overlays = self.recent.borrow().overlays();
+        self.threads
+            .read(move |database| database.current(&records, &overlays))
+            .await
+    }
+
+    /// Makes a durable change visible. Returns the blob of the object it replaced, if that is known already; what is
+    /// not known is found when the change is merged.
+    pub fn publish(&self, bucket: BucketId, key: &[u8], latest: Latest) -> Option<u64> {
+        let index_key = index_key(bucket, key);
+        let replaced = self.known(bucket, key).flatten();
+        let replaced_blob = replaced.and_then(|entry| entry.blob());
+        let blob = match &latest {
+            Latest::Object(entry) => {
+                self.cache.insert(Arc::clone(&index_key), Arc::clone(entry));
+                entry.blob()
+            }
+            Latest::Tombstone(_) => {
+                self.cache.remove(&index_key);
+                None
+            }
+        };
+        self.recent.borrow_mut().insert(index_key, latest);
+        replaced_blob.filter(|replaced| blob != Some(*replaced))
+    }
+
+    /// Makes a bucket's durable state known.
+    pub fn publish_bucket(&self, bucket: BucketId, state: BucketState) {
+        self.recent.borrow_mut().insert_bucket(bucket, state.clone());
+        self.buckets.borrow_mut().insert(bucket, state);
+    }
+
+    /// A bucket's state.
+    pub fn bucket(&self, bucket: BucketId) -> Option<BucketState> {
+        self.buckets.borrow().get(&bucket).cloned()
+    }
+
+    /// A bucket's name, or its number where no name is known.
+    pub fn bucket_name(&self, bucket: BucketId) -> String {
+        match self.buckets.borrow().get(&bucket) {
+            Some(state) if !state.name.is_empty() => state.name.clone(),
+            _ => format!("number {}", bucket.0),
+        }
+    }
+
+    /// Whether a bucket's name is known, or was asked for before.
+    pub fn is_noted(&self, bucket: BucketId) -> bool {
+        let known = self
+            .buckets
+            .borrow()
+            .get(&bucket)
+            .is_some_and(|state| !state.name.is_empty());
+        known || !self.noted.borrow_mut().insert(bucket)
+    }
+
+    /// Whether a bucket takes no writes.
+    pub fn is_fenced(&self, bucket: BucketId) -> bool {
+        self.buckets.borrow().get(&bucket).is_some_and(|state| state.fenced)
+    }
+
+    /// Objects and their bytes, as of the last merge.
+    pub fn totals(&self) -> Totals {
+        self.totals.get()
+    }
+
+    /// What is not merged yet.
+    pub fn recent(&self) -> std::cell::Ref<'_, Recent> {
+        self.recent.borrow()
+    }
+
+    /// Notes that an object was read.
+    pub fn touch(&self, bucket: BucketId, key: &[u8], unix_ms: u64) {
+        let touched = self
+            .recent
+            .borrow()
+            .with_key(bucket, key, |index_key| self.cache.touch(index_key, unix_ms));
+        if let Some(sequence) = touched {
+            self.recent
+                .borrow_mut()
+                .touch(index_key(bucket, key), sequence, unix_ms);
+        }
+    }
+
+    /// When an object was last read, milliseconds since the epoch.
+    pub async fn accessed(&self, bucket: BucketId, key: &[u8]) -> Result<Option<u64>, StoreError> {
+        let index_key = index_key(bucket, key);
+        let Some(entry) = self.lookup(bucket, key).await? else {
+            return Ok(None);
+        };
+        let touched = self.recent.borrow().touched(&index_key);
+        if let Some((sequence, unix_ms)) = touched
+            && sequence == entry.sequence
+        {
+            return Ok(Some(unix_ms));
+        }
+        let rows = self
+            .threads
+            .read(move |database| database.accessed(&[index_key]))
+            .await?;
+        Ok(rows.into_iter().next().flatten())
+    }
+
+    /// Takes what is recent, to be merged; `checkpoint` is how far the log is published at this moment. `None` when there
+    /// is nothing, or a merge runs. `apply` has to follow.
+    pub fn freeze(&self, checkpoint: Checkpoint) -> Option<Arc<Merging>> {
+        self.recent.borrow_mut().freeze(checkpoint)
+    }
+
+    /// Merges what was taken into the database. After an error it is kept, to be taken again.
+    pub async fn apply(&self, merging: Arc<Merging>) -> Result<Applied, StoreError> {
+        let applied = self
+            .threads
+            .write(move |database| {
+                database.apply(&Changes {
+                    entries: Some(&merging.entries),
+                    buckets: &merging.buckets,
+                    accessed: &merging.accessed,
+                    checkpoint: Some(merging.checkpoint),
+                    ..Changes::default()
+                })
+            })
+            .await;
+        self.recent.borrow_mut().merged(applied.is_ok());
+        let applied = applied?;
+        self.note_applied(&applied);
+        Ok(applied)
+    }
+
+    /// What was taken is not merged now.
+    pub fn unfreeze(&self) {
+        self.recent.borrow_mut().merged(false);
+    }
+
+    /// Lets the database point to the copies of moved records, and forget a segment.
+    pub async fn relocate(
+        &self,
+        moved: Vec<Moved>,
+        dropped: Vec<(IndexKey, u64)>,
+        segment: u64,
+    ) -> Result<Applied, StoreError> {
+        let (mut entries, mut buckets) = (Memtable::new(), Vec::new());
+        for moved in moved {
+            match moved {
+                Moved::Entry(key, latest) => {
+                    entries.insert(key, latest);
+                }
+                Moved::Bucket(bucket, state) => buckets.push((bucket, state)),
+            }
+        }
+        let to_apply = entries.clone();
+        let bucket_states = buckets.clone();
+        let applied = self
+            .threads
+            .write(move |database| {
+                database.apply(&Changes {
+                    entries: Some(&to_apply),
+                    buckets: &bucket_states,
+                    drop_tombstones: &dropped,
+                    retire_segments: &[segment],
+                    ..Changes::default()
+                })
+            })
+            .await?;
+        for (key, latest) in entries.iter() {
+            if let Latest::Object(entry) = latest {
+                self.cache.relocate(key, entry);
+            }
+        }
+        let mut known = self.buckets.borrow_mut();
+        for (bucket, state) in buckets {
+            if let Some(held) = known.get_mut(&bucket)
+                && held.sequence == state.sequence
+            {
+                *held = state;
+            }
+        }
+        drop(known);
+        self.note_applied(&applied);
+        Ok(applied)
+    }
+
+    fn note_applied(&self, applied: &Applied) {
+        self.totals.set(applied.totals);
+        self.generation.set(self.generation.get() + 1);
+    }
+}

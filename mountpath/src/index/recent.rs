@@ -1,0 +1,169 @@
+//! What happened since the last merge: the newest record of each key, buckets, access times. While a merge runs, what
+//! it takes stays visible here.
+
+use super::entry::{BucketState, Checkpoint, IndexKey, Latest, Memtable};
+use crate::{limits::TOUCHED_MAX, record::Placement};
+use proto::s3::bucket::BucketId;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Instant,
+};
+
+/// What is not merged.
+#[derive(Default)]
+pub struct Recent {
+    active: Layer,
+    merging: Option<Arc<Merging>>,
+    /// After a failed merge the next one takes the same again.
+    merge_runs: bool,
+    key: RefCell<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Layer {
+    entries: Memtable,
+    buckets: BTreeMap<BucketId, BucketState>,
+    accessed: HashMap<IndexKey, (u64, u64)>,
+    memory_bytes: usize,
+    blob_bytes: u64,
+    since: Option<Instant>,
+    touched_since: Option<Instant>,
+}
+
+/// What a merge takes.
+pub struct Merging {
+    /// Records.
+    pub entries: Memtable,
+    /// Buckets.
+    pub buckets: Vec<(BucketId, BucketState)>,
+    /// Access times: key, the object's sequence, milliseconds since the epoch.
+    pub accessed: Vec<(IndexKey, u64, u64)>,
+    /// How far the log was published when this was taken.
+    pub checkpoint: Checkpoint,
+}
+
+impl Recent {
+    /// Runs `with` on the index key of a key, made in a buffer that is kept.
+    pub fn with_key<T>(&self, bucket: BucketId, key: &[u8], with: impl FnOnce(&[u8]) -> T) -> T {
+        let mut buffer = self.key.borrow_mut();
+        buffer.clear();
+        buffer.extend_from_slice(&bucket.0.to_be_bytes());
+        buffer.extend_from_slice(key);
+        with(&buffer)
+    }
+
+    /// The newest record of a key.
+    pub fn latest(&self, key: &[u8]) -> Option<&Latest> {
+        let active = self.active.entries.get(key);
+        active.or_else(|| self.merging.as_ref()?.entries.get(key))
+    }
+
+    /// The layers, newest first, as they are now.
+    pub fn overlays(&self) -> Vec<Memtable> {
+        let merging = self.merging.as_ref().map(|merging| merging.entries.clone());
+        [self.active.entries.clone()].into_iter().chain(merging).collect()
+    }
+
+    /// Adds a record, newer than all of its key.
+    pub fn insert(&mut self, key: IndexKey, latest: Latest) {
+        let layer = &mut self.active;
+        layer.since.get_or_insert_with(Instant::now);
+        layer.memory_bytes += key.len();
+        if let Latest::Object(entry) = &latest {
+            layer.memory_bytes += entry.memory_bytes();
+            if matches!(entry.placement, Placement::Blob { .. }) {
+                layer.blob_bytes += entry.meta.size;
+            }
+        }
+        layer.entries.insert(key, latest);
+    }
+
+    /// Adds a bucket's state.
+    pub fn insert_bucket(&mut self, bucket: BucketId, state: BucketState) {
+        self.active.since.get_or_insert_with(Instant::now);
+        self.active.buckets.insert(bucket, state);
+    }
+
+    /// Adds an access time. When there are too many, they are not noted until the next merge.
+    pub fn touch(&mut self, key: IndexKey, sequence: u64, unix_ms: u64) {
+        if self.active.accessed.len() < 2 * TOUCHED_MAX {
+            self.active.touched_since.get_or_insert_with(Instant::now);
+            self.active.accessed.insert(key, (sequence, unix_ms));
+        }
+    }
+
+    /// The access time of a key that is not merged: the object's sequence, milliseconds since the epoch.
+    pub fn touched(&self, key: &IndexKey) -> Option<(u64, u64)> {
+        let active = self.active.accessed.get(key).copied();
+        active.or_else(|| {
+            let merging = self.merging.as_ref()?;
+            let (_, sequence, unix_ms) = merging.accessed.iter().find(|(touched, _, _)| touched == key)?;
+            Some((*sequence, *unix_ms))
+        })
+    }
+
+    /// Takes what is to be merged; `None` when there is nothing. After a failed merge the same is taken again.
+    pub fn freeze(&mut self, checkpoint: Checkpoint) -> Option<Arc<Merging>> {
+        if self.merge_runs {
+            return None;
+        }
+        if self.merging.is_none() {
+            if self.active.since.is_none() && self.active.accessed.is_empty() {
+                return None;
+            }
+            let layer = std::mem::take(&mut self.active);
+            self.merging = Some(Arc::new(Merging {
+                entries: layer.entries,
+                buckets: layer.buckets.into_iter().collect(),
+                accessed: layer
+                    .accessed
+                    .into_iter()
+                    .map(|(key, (sequence, unix_ms))| (key, sequence, unix_ms))
+                    .collect(),
+                checkpoint,
+            }));
+        }
+        self.merge_runs = true;
+        self.merging.clone()
+    }
+
+    /// The merge has ended.
+    pub fn merged(&mut self, succeeded: bool) {
+        self.merge_runs = false;
+        if succeeded {
+            self.merging = None;
+        }
+    }
+
+    /// Records not taken by a merge yet.
+    pub fn entry_count(&self) -> usize {
+        self.active.entries.len()
+    }
+
+    /// Bytes of memory they take, about.
+    pub fn memory_bytes(&self) -> usize {
+        self.active.memory_bytes
+    }
+
+    /// Bytes of the blobs they name.
+    pub fn blob_bytes(&self) -> u64 {
+        self.active.blob_bytes
+    }
+
+    /// Access times not taken by a merge yet.
+    pub fn touched_count(&self) -> usize {
+        self.active.accessed.len()
+    }
+
+    /// When the oldest record that no merge has taken came; the same of access times.
+    pub fn since(&self) -> (Option<Instant>, Option<Instant>) {
+        (self.active.since, self.active.touched_since)
+    }
+
+    /// Whether a merge has taken something that is not in the database yet.
+    pub fn is_merging(&self) -> bool {
+        self.merging.is_some()
+    }
+}
