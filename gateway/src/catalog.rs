@@ -167,6 +167,7 @@ impl Catalog {
             owner: owner.to_owned(),
             created_unix_ms: unix_ms(),
             checksum_type: checksum_type.code(),
+            validate_warm_get: true,
             state: BucketState::Active,
         };
         let change = Change {

@@ -41,8 +41,16 @@ pub struct BucketRecord {
     pub created_unix_ms: u64,
     /// `checksum.type`, by `ChecksumType::code`.
     pub checksum_type: u8,
+    /// `checksum.validate_warm_get`.
+    #[serde(default = "on")]
+    pub validate_warm_get: bool,
     /// See [`BucketState`].
     pub state: BucketState,
+}
+
+/// What records written before a property existed have.
+fn on() -> bool {
+    true
 }
 
 impl BucketRecord {
@@ -52,6 +60,7 @@ impl BucketRecord {
             id: BucketId(self.id),
             name: self.name.clone(),
             checksum_type: ChecksumType::from_code(self.checksum_type).unwrap_or(ChecksumType::Md5),
+            validate_warm_get: self.validate_warm_get,
             owner_id: canonical_id(&self.owner),
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     log::{Log, LogParts, Tail},
     maintenance::{self, turns::Turns},
     record::Placement,
-    recovery::{Recovered, recover},
+    recovery::{Recovered, recover, reopener},
 };
 pub use crate::{
     files::blob::NewBlob,
@@ -42,6 +42,7 @@ use std::{
     cell::{Cell, RefCell},
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 /// How a shard is run.
@@ -53,6 +54,8 @@ pub struct StoreOptions {
     pub segment_bytes: u64,
     /// Memory of the index, in bytes: recent entries, cached entries and the database's cache, a third each.
     pub memory: usize,
+    /// How long after each other passes begin that read and verify everything; `None`: never.
+    pub scrub_interval: Option<Duration>,
     /// Merging, compaction and the rest happen by themselves; else somebody calls for them.
     pub maintain: bool,
 }
@@ -63,6 +66,7 @@ impl Default for StoreOptions {
             sync: true,
             segment_bytes: SEGMENT_BYTES,
             memory: INDEX_MEMORY_BYTES_DEFAULT,
+            scrub_interval: None,
             maintain: true,
         }
     }
@@ -160,9 +164,15 @@ impl ShardStore {
             report,
         } = recovered;
         let name = paths.root().display().to_string();
+        let reopen = reopener(paths.clone(), uuid, part);
         let thread_paths = Arc::new(paths.clone());
         let paths = Rc::new(paths);
-        let index = Rc::new(ShardIndex::new(IndexThreads::start(database)?, buckets, totals, part));
+        let index = Rc::new(ShardIndex::new(
+            IndexThreads::start(database, reopen)?,
+            buckets,
+            totals,
+            part,
+        ));
         let segments = Rc::new(Segments::new(Rc::clone(&paths), &segments));
         let blobs = Rc::new(Blobs::new(Rc::clone(&paths)));
         let log = Log::new(LogParts {
@@ -207,7 +217,7 @@ impl ShardStore {
             counters: MaintenanceCounters::default(),
         });
         if options.maintain {
-            maintenance::start(&store);
+            maintenance::start(&store, options.scrub_interval);
         }
         Ok((store, report))
     }

@@ -121,6 +121,7 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             memory,
             connections_max: connections_max(cpus.len(), shard_count),
             sync: config.durability == Durability::Sync,
+            scrub_interval: (config.scrub_interval > 0).then(|| Duration::from_secs(config.scrub_interval)),
             stopping: Arc::clone(stopping),
             seed: seed.rotate_left(u32::try_from(index).unwrap_or(0)),
         };
@@ -290,6 +291,7 @@ struct CoreSettings {
     memory: usize,
     connections_max: usize,
     sync: bool,
+    scrub_interval: Option<Duration>,
     stopping: Arc<AtomicBool>,
     seed: u64,
 }
@@ -304,6 +306,7 @@ async fn run_core(
     let mut stores = Vec::new();
     let options = StoreOptions {
         sync: settings.sync,
+        scrub_interval: settings.scrub_interval,
         memory: (settings.memory / 8 / shards.len().max(1)).max(SHARD_INDEX_BYTES_MIN),
         ..StoreOptions::default()
     };

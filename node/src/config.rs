@@ -1,13 +1,50 @@
 //! Flags.
 
-use crate::limits::NODE_MEMORY_BYTES_DEFAULT;
-use clap::{Parser, ValueEnum};
+use crate::limits::{NODE_MEMORY_BYTES_DEFAULT, SCRUB_INTERVAL_S_DEFAULT};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::IpAddr, path::PathBuf};
 
 /// Corelane's data plane: one pinned io_uring executor, one port and one share of the disks per core. Usually started by
 /// `corelane serve`.
 #[derive(Debug, Parser)]
-#[command(name = "corelane-node", version)]
+#[command(
+    name = "corelane-node",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+pub struct Arguments {
+    /// Something else than serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to serve.
+    #[command(flatten)]
+    pub config: Option<Config>,
+}
+
+/// What a node can do but serve.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Scrub(Scrub),
+}
+
+/// Read and verify everything that is stored, and name what is damaged. The node must be stopped; a running one does the
+/// same in the background (--scrub-interval).
+///
+/// Ends with 0 when all is well, 2 when something is damaged, 1 when it could not be found out.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  corelane-node scrub --mountpath /disks/a --mountpath /disks/b")]
+pub struct Scrub {
+    /// A directory that the node serves; repeat it for several.
+    #[arg(long = "mountpath", required = true, value_name = "DIR")]
+    pub mountpaths: Vec<PathBuf>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a node serves, and how.
+#[derive(Debug, Args)]
 pub struct Config {
     /// A directory on a disk; repeat it for several disks. Empty ones are formatted.
     #[arg(long = "mountpath", required = true, value_name = "DIR")]
@@ -33,6 +70,9 @@ pub struct Config {
     /// Memory for buffers and cache, in bytes, shared by all cores.
     #[arg(long, default_value_t = NODE_MEMORY_BYTES_DEFAULT, value_name = "BYTES")]
     pub memory: usize,
+    /// Seconds between two background passes that read and verify everything; 0 turns them off.
+    #[arg(long, default_value_t = SCRUB_INTERVAL_S_DEFAULT, value_name = "SECONDS")]
+    pub scrub_interval: u64,
     /// When an upload is answered: `sync` after it is on the disk, `none` after it was written.
     #[arg(long, value_enum, default_value_t = Durability::Sync)]
     pub durability: Durability,

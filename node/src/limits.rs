@@ -26,6 +26,8 @@ pub const STALLED_TAIL_BYTES: usize = 512;
 /// Memory of a node by default, split by core: three eighths for the read cache, three eighths for uploads, one eighth for
 /// blocks being sent, one eighth for the indexes of its shards.
 pub const NODE_MEMORY_BYTES_DEFAULT: usize = 512 * 1024 * 1024;
+/// Background passes over everything that is stored begin this long after each other: a week.
+pub const SCRUB_INTERVAL_S_DEFAULT: u64 = 7 * 24 * 3600;
 /// Least memory of a shard's index.
 pub const SHARD_INDEX_BYTES_MIN: usize = 3 * 1024 * 1024;
 /// Least memory a core needs.

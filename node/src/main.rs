@@ -15,6 +15,7 @@ mod op;
 mod recv;
 mod relay;
 mod rt;
+mod scrub;
 mod send;
 mod server;
 mod window;
@@ -35,12 +36,24 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let config = config::Config::parse();
+    let arguments = config::Arguments::parse();
     let filter = EnvFilter::try_from_env("CORELANE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .init();
+    let config = match arguments {
+        config::Arguments {
+            command: Some(config::Command::Scrub(flags)),
+            ..
+        } => return scrub::run(&flags),
+        config::Arguments { config, .. } => config,
+    };
+    // The parser has seen to it that there is one where there is no command.
+    let Some(config) = config else {
+        eprintln!("error: nothing to serve; give --mountpath, --cluster-key-file and --gateway, or see --help");
+        return ExitCode::FAILURE;
+    };
     let stopping = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stopping)) {

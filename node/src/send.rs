@@ -48,18 +48,20 @@ pub struct PayloadSender<'c> {
     shard_index: u16,
     shard: Rc<ShardStore>,
     object: OpenObject,
+    verify: bool,
     position: u64,
     end: u64,
     window: Rc<RefCell<Window>>,
 }
 
 impl<'c> PayloadSender<'c> {
-    /// A sender of `range` of an object.
+    /// A sender of `range` of an object; `verify`: what comes from the disk is held against its checksums.
     pub fn new(
         core: &'c Rc<Core>,
         shard_index: u16,
         shard: Rc<ShardStore>,
         object: OpenObject,
+        verify: bool,
         range: ByteRange,
     ) -> Self {
         let window = Rc::new(RefCell::new(Window::default()));
@@ -68,6 +70,7 @@ impl<'c> PayloadSender<'c> {
             shard_index,
             shard,
             object,
+            verify,
             position: range.start,
             end: range.start + range.length,
             window,
@@ -213,6 +216,7 @@ impl<'c> PayloadSender<'c> {
                         Rc::clone(self.core),
                         Rc::clone(&self.shard),
                         self.object.clone(),
+                        self.verify,
                         self.key(current),
                         memory,
                     )
@@ -252,6 +256,7 @@ impl<'c> PayloadSender<'c> {
                 Rc::clone(self.core),
                 Rc::clone(&self.shard),
                 self.object.clone(),
+                self.verify,
                 key,
                 memory,
             );
@@ -282,11 +287,15 @@ async fn load(
     core: Rc<Core>,
     shard: Rc<ShardStore>,
     object: OpenObject,
+    verify: bool,
     key: BlockKey,
     memory: Reservation,
 ) -> Result<Loaded, StoreError> {
-    let bytes = shard.read_block(&object, key.block, true).await?;
+    let bytes = shard.read_block(&object, key.block, verify).await?;
     let block = Block::new(bytes);
-    core.cache.insert(key, block.clone());
+    if verify {
+        // What is in the cache was verified, whatever its bucket's property says later.
+        core.cache.insert(key, block.clone());
+    }
     Ok(Loaded::new(block, Some(memory)))
 }

@@ -318,6 +318,7 @@ fn bucket() -> BucketGrant {
         id: BucketId(3),
         name: "bucket".to_owned(),
         checksum_type: ChecksumType::Md5,
+        validate_warm_get: true,
         owner_id: "f".repeat(64),
     }
 }

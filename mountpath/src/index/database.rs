@@ -67,6 +67,11 @@ impl Database {
             .map_err(|error| file.failure().unwrap_or_else(|| error.into()))
     }
 
+    /// Whether an error has made it refuse everything: it has to be opened again.
+    pub fn has_failed(&self) -> bool {
+        self.file.failure().is_some()
+    }
+
     /// Up to where the index knows the log; `None`: it knows nothing of it.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, DatabaseError> {
         self.read(|reader| Ok(reader.state.checkpoint))

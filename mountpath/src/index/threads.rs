@@ -13,13 +13,13 @@ use std::{
     cell::RefCell,
     io,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         mpsc::{Receiver, Sender, channel},
     },
     thread::{self, JoinHandle},
 };
 
-type Task = Box<dyn FnOnce(&Database) + Send>;
+type Task = Box<dyn FnOnce(&Slot) + Send>;
 type LookupGiver = RemoteGiver<Result<Option<Latest>, DatabaseError>>;
 
 /// What a thread is asked to do.
@@ -32,6 +32,44 @@ enum Job {
 
 /// Lookups that share one transaction.
 const LOOKUPS_TOGETHER_MAX: usize = 256;
+
+/// Opens the database again.
+pub type Reopen = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+
+/// The database, opened again when it has failed: after an error, such as a full disk, redb refuses everything.
+struct Slot {
+    database: RwLock<Option<Database>>,
+    reopen: Reopen,
+}
+
+impl Slot {
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+        self.open_if_closed()?;
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = database.as_ref() else {
+            return Err(DatabaseError::Io("it has failed and is opened again".to_owned()));
+        };
+        let result = work(open);
+        let has_failed = result.is_err() && open.has_failed();
+        drop(database);
+        if has_failed {
+            // Closed with nobody in it, so that it is not open twice.
+            self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        }
+        result
+    }
+
+    fn open_if_closed(&self) -> Result<(), DatabaseError> {
+        if self.database.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(());
+        }
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if database.is_none() {
+            *database = Some((self.reopen)()?);
+        }
+        Ok(())
+    }
+}
 
 /// The two threads. Dropped, they finish what they were asked and end.
 pub struct IndexThreads {
@@ -46,11 +84,14 @@ struct Worker {
 
 impl IndexThreads {
     /// Starts both for a database that was opened.
-    pub fn start(database: Database) -> io::Result<Self> {
-        let database = Arc::new(database);
+    pub fn start(database: Database, reopen: Reopen) -> io::Result<Self> {
+        let slot = Arc::new(Slot {
+            database: RwLock::new(Some(database)),
+            reopen,
+        });
         Ok(Self {
-            reader: Worker::start("index-reader", Arc::clone(&database))?,
-            writer: Worker::start("index-writer", database)?,
+            reader: Worker::start("index-reader", Arc::clone(&slot))?,
+            writer: Worker::start("index-writer", slot)?,
         })
     }
 
@@ -91,11 +132,11 @@ impl Drop for IndexThreads {
 }
 
 impl Worker {
-    fn start(name: &str, database: Arc<Database>) -> io::Result<Self> {
+    fn start(name: &str, slot: Arc<Slot>) -> io::Result<Self> {
         let (sender, receiver) = channel();
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             leave_the_core();
-            run(&receiver, &database);
+            run(&receiver, &slot);
         })?;
         Ok(Self {
             jobs: RefCell::new(Some(sender)),
@@ -113,7 +154,7 @@ impl Worker {
         task: impl FnOnce(&Database) -> Result<T, DatabaseError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (giver, receiver) = remote_completion();
-        self.send(Job::Task(Box::new(move |database| giver.give(task(database)))))?;
+        self.send(Job::Task(Box::new(move |slot| giver.give(slot.with(task)))))?;
         answer(receiver).await
     }
 
@@ -147,12 +188,12 @@ pub fn leave_the_core() {
     }
 }
 
-fn run(jobs: &Receiver<Job>, database: &Database) {
+fn run(jobs: &Receiver<Job>, slot: &Slot) {
     while let Ok(job) = jobs.recv() {
         let mut next = Some(job);
         while let Some(job) = next.take() {
             match job {
-                Job::Task(task) => task(database),
+                Job::Task(task) => task(slot),
                 Job::Lookup(key, giver) => {
                     let (mut keys, mut givers) = (vec![key], vec![giver]);
                     while keys.len() < LOOKUPS_TOGETHER_MAX {
@@ -168,15 +209,15 @@ fn run(jobs: &Receiver<Job>, database: &Database) {
                             Err(_) => break,
                         }
                     }
-                    answer_lookups(database, &keys, givers);
+                    answer_lookups(slot, &keys, givers);
                 }
             }
         }
     }
 }
 
-fn answer_lookups(database: &Database, keys: &[IndexKey], givers: Vec<LookupGiver>) {
-    match database.lookup(keys) {
+fn answer_lookups(slot: &Slot, keys: &[IndexKey], givers: Vec<LookupGiver>) {
+    match slot.with(|database| database.lookup(keys)) {
         Ok(found) => givers
             .into_iter()
             .zip(found)

@@ -189,7 +189,7 @@ impl Log {
             let size = tail.segment.as_ref().map_or(0, |segment| segment.size);
             size.saturating_sub(tail.position + self.space_making_bytes())
         };
-        if length_max(&pending) <= room {
+        if length_max(&pending) <= room && !self.is_held_up() {
             return pending;
         }
         let (puts, rest): (Vec<_>, Vec<_>) = pending

@@ -212,7 +212,8 @@ impl Log {
     /// Commits until nothing waits.
     async fn run(&self) {
         loop {
-            while self.is_held_up() && !self.failed.get() {
+            // On a full disk no merge may ever come: PUTs are refused then, and deletes go on.
+            while self.is_held_up() && !self.failed.get() && !self.space_short.get() {
                 let (giver, receiver) = completion();
                 self.held_up.borrow_mut().push(giver);
                 receiver.wait().await;
@@ -282,6 +283,11 @@ impl Log {
     /// Whether the disk had no room for another segment when it was tried last.
     pub fn is_space_short(&self) -> bool {
         self.space_short.get()
+    }
+
+    /// The disk has no room for what the shard needs itself.
+    pub fn note_space_short(&self) {
+        self.space_short.set(true);
     }
 
     /// Bytes left in the segment that is appended to.

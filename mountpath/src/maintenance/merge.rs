@@ -36,6 +36,7 @@ impl ShardStore {
             Err(error) => {
                 if matches!(error, StoreError::NoSpace) {
                     // The segment made ahead is what is kept for this: without the index nothing can be reclaimed.
+                    self.log.note_space_short();
                     self.log.drop_spare().await?;
                 }
                 Err(self.judge(error))

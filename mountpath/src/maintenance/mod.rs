@@ -19,15 +19,18 @@ use crate::{
 use std::{
     cell::Cell,
     rc::{Rc, Weak},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Starts the background work of a shard; it ends with the shard.
-pub fn start(store: &Rc<ShardStore>) {
+pub fn start(store: &Rc<ShardStore>, scrub_interval: Option<Duration>) {
     let weak = Rc::downgrade(store);
     spawn(merge_when_due(Weak::clone(&weak)));
     spawn_background(tidy(Weak::clone(&weak)));
-    spawn_background(sweep_once(weak));
+    spawn_background(sweep_once(Weak::clone(&weak)));
+    if let Some(interval) = scrub_interval {
+        spawn_background(scrub_now_and_then(weak, interval));
+    }
 }
 
 /// Merges are light on the core, and appends wait for late ones: they have a task of their own.
@@ -89,5 +92,26 @@ async fn sweep_once(store: Weak<ShardStore>) {
     match store.sweep().await {
         Ok(report) => report.log(store.name()),
         Err(error) => tracing::warn!(shard = store.name(), %error, "blobs could not be swept; the next start does it"),
+    }
+}
+
+async fn scrub_now_and_then(store: Weak<ShardStore>, interval: Duration) {
+    let mut begun = Instant::now();
+    while let Some(store) = store.upgrade().filter(|store| !store.is_closed()) {
+        if begun.elapsed() >= interval {
+            begun = Instant::now();
+            match store.scrub(|_| {}).await {
+                Ok(report) => tracing::info!(
+                    shard = store.name(),
+                    objects = report.objects,
+                    bytes = report.bytes,
+                    damaged = report.damaged.len(),
+                    "everything was read and verified"
+                ),
+                Err(error) => tracing::warn!(shard = store.name(), %error, "a scrub could not be finished"),
+            }
+        }
+        drop(store);
+        sleep(MAINTENANCE_INTERVAL).await;
     }
 }

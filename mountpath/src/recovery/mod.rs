@@ -10,6 +10,7 @@ use crate::{
         backend::BlockFile,
         database::{Changes, Database, DatabaseError, SegmentUse, Totals},
         entry::{BucketState, Checkpoint},
+        threads::Reopen,
     },
     io::{
         OpenMode,
@@ -160,6 +161,14 @@ fn open_index(
     let file = BlockingFile::open(paths.medium(), &path, OpenMode::CreateNew)?;
     sync_directory(paths.medium(), paths.root())?;
     Ok(Database::open(Arc::new(file), shard, cache_bytes)?)
+}
+
+/// Opens the index of a running shard again.
+pub fn reopener(paths: ShardPaths, shard: [u8; 16], cache_bytes: usize) -> Reopen {
+    Box::new(move || {
+        let file = BlockingFile::open(paths.medium(), &paths.index(), OpenMode::ReadWrite)?;
+        Database::open(Arc::new(file), shard, cache_bytes)
+    })
 }
 
 impl BlockFile for BlockingFile {

@@ -51,7 +51,7 @@ pub async fn run(
         length: entry.meta.size,
     });
     let bytes = object_head(core, &exchange, head, query, &entry, part);
-    let mut sender = PayloadSender::new(core, shard_index, shard, opened, range);
+    let mut sender = PayloadSender::new(core, shard_index, shard, opened, object.bucket.validate_warm_get, range);
     let sent = match sender.prepare().await {
         Ok(()) => sender.send(&mut connection.stream, &connection.deadline, &bytes).await,
         Err(SendError::Store { error, .. }) => {

@@ -18,6 +18,8 @@ pub struct BucketGrant {
     pub name: String,
     /// `checksum.type`: with md5 the ETag is the MD5.
     pub checksum_type: ChecksumType,
+    /// `checksum.validate_warm_get`: what is read from disk is verified before it is sent.
+    pub validate_warm_get: bool,
     /// Canonical id of the owner.
     pub owner_id: String,
 }
@@ -29,6 +31,7 @@ impl BucketGrant {
             .u64(self.id.0)
             .string(&self.name)
             .u8(self.checksum_type.code())
+            .bool(self.validate_warm_get)
             .string(&self.owner_id);
     }
     /// Decodes from a ticket.
@@ -37,6 +40,7 @@ impl BucketGrant {
             id: BucketId(decoder.u64()?),
             name: decoder.string()?,
             checksum_type: ChecksumType::from_code(decoder.u8()?).ok_or(WireError::Invalid)?,
+            validate_warm_get: decoder.bool()?,
             owner_id: decoder.string()?,
         })
     }
