@@ -41,11 +41,12 @@ impl Log {
     /// `segment` is where the batch will go.
     pub(super) fn draft(&self, pending: Vec<Pending>, segment: u64) -> Draft {
         let mut buckets = BucketStates::new();
-        let accepted: Vec<Pending> = pending
+        let accepted: Vec<(u64, Pending)> = pending
             .into_iter()
             .filter_map(|change| self.accept(change, &mut buckets))
+            .map(|change| (self.sequence(&change), change))
             .collect();
-        let records_bytes: usize = accepted.iter().map(|change| sizes(change).1).sum();
+        let records_bytes: usize = accepted.iter().map(|(_, change)| sizes(change).1).sum();
         let offset = (HEADER_BYTES + records_bytes).next_multiple_of(DIRECT_ALIGNMENT);
         let mut draft = Draft {
             records: Vec::with_capacity(records_bytes),
@@ -58,11 +59,13 @@ impl Log {
         // Payloads that are written from their own buffers come last, so that everything copied is one write.
         let (buffered, rest): (Vec<_>, Vec<_>) = accepted
             .into_iter()
-            .partition(|change| matches!(change.change, Change::Put(_, NewPayload::Buffered(_))));
+            .partition(|(_, change)| matches!(change.change, Change::Put(_, NewPayload::Buffered(_))));
         let mut states = BucketStates::new();
-        for change in rest.into_iter().chain(buffered) {
-            self.place(change, segment, &mut draft, &mut states);
+        for (sequence, change) in rest.into_iter().chain(buffered) {
+            self.place(sequence, change, segment, &mut draft, &mut states);
         }
+        // What arrived last becomes visible last.
+        draft.members.sort_by_key(|member| member.record.sequence);
         draft.length = draft.length.next_multiple_of(DIRECT_ALIGNMENT);
         draft
     }
@@ -83,6 +86,14 @@ impl Log {
         }
     }
 
+    /// Numbers are given in the order of arrival; a copy keeps the number it has.
+    fn sequence(&self, change: &Pending) -> u64 {
+        match &change.change {
+            Change::Move(record, _) => record.sequence,
+            _ => self.take_number(),
+        }
+    }
+
     fn bucket_state(&self, bucket: BucketId, of_batch: &BucketStates) -> (String, bool) {
         let known = || {
             let state = self.index.bucket(bucket);
@@ -91,7 +102,7 @@ impl Log {
         of_batch.get(&bucket).cloned().unwrap_or_else(known)
     }
 
-    fn place(&self, pending: Pending, segment: u64, draft: &mut Draft, states: &mut BucketStates) {
+    fn place(&self, sequence: u64, pending: Pending, segment: u64, draft: &mut Draft, states: &mut BucketStates) {
         let Pending {
             bucket,
             key,
@@ -100,7 +111,6 @@ impl Log {
         } = pending;
         let mut blob_held = None;
         let mut is_move = false;
-        let mut sequence = None;
         let action = match change {
             Change::Delete => Action::Delete {
                 origin_segment: segment,
@@ -130,7 +140,6 @@ impl Log {
             }
             Change::Move(record, payload) => {
                 is_move = true;
-                sequence = Some(record.sequence);
                 match record.action {
                     Action::Put(meta, Placement::Inline { .. }) => {
                         let placement = draft.place_copy(&meta, payload);
@@ -141,7 +150,7 @@ impl Log {
             }
         };
         let record = Record {
-            sequence: sequence.unwrap_or_else(|| self.take_number()),
+            sequence,
             bucket,
             key,
             action,

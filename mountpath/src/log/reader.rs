@@ -42,25 +42,31 @@ pub struct SegmentReader {
     window_start: u64,
 }
 
+/// What a segment's header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderState {
+    /// It is what it should be.
+    Intact,
+    /// It is damaged, or was never completed: batches say themselves where they belong, and there may be some.
+    Damaged,
+    /// It is of another shard or another segment.
+    Foreign,
+}
+
 impl SegmentReader {
-    /// Opens a segment. `None`: its header was never completed, so no batch of it was acknowledged.
-    pub fn open(paths: &ShardPaths, shard: [u8; 16], id: u64) -> Result<Option<Self>, StoreError> {
+    /// Opens a segment.
+    pub fn open(paths: &ShardPaths, shard: [u8; 16], id: u64) -> Result<(Self, HeaderState), StoreError> {
         let path = paths.segment(id);
         let file = BlockingFile::open(paths.medium(), &path, OpenMode::ReadWrite)?;
         let mut block = vec![0; DIRECT_ALIGNMENT];
         let count = file.read_at(&mut block, 0)?;
-        match decode_header(block.get(..count).unwrap_or_default()) {
-            Ok(header) if header == (shard, id) => {}
-            Ok(_) => {
-                return Err(StoreError::Damaged(format!(
-                    "{} belongs to another shard",
-                    path.display()
-                )));
-            }
-            Err(_) => return Ok(None),
-        }
+        let state = match decode_header(block.get(..count).unwrap_or_default()) {
+            Ok(header) if header == (shard, id) => HeaderState::Intact,
+            Ok(_) => HeaderState::Foreign,
+            Err(_) => HeaderState::Damaged,
+        };
         let size = file.len()?;
-        Ok(Some(Self {
+        let reader = Self {
             file,
             shard,
             id,
@@ -68,7 +74,8 @@ impl SegmentReader {
             position: HEADER_BYTES,
             window: Vec::new(),
             window_start: 0,
-        }))
+        };
+        Ok((reader, state))
     }
 
     /// Goes on at `position`, where a batch begins.

@@ -103,14 +103,11 @@ impl ShardStore {
     async fn empty(&self, id: u64) -> Result<Emptied, StoreError> {
         let mut emptied = Emptied::default();
         let (paths, shard) = (Arc::clone(&self.thread_paths), self.uuid());
-        let opened = self
+        let (mut reader, _) = self
             .index
             .threads()
             .write(move |_| Ok(SegmentReader::open(&paths, shard, id)))
             .await??;
-        let Some(mut reader) = opened else {
-            return Ok(emptied);
-        };
         loop {
             let read = move |_: &_| Ok(next_records(reader));
             let (returned, records) = self.index.threads().write(read).await??;

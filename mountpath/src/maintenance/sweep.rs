@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// What a sweep found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SweepReport {
-    /// Blobs without an object that were removed.
+    /// Blobs without an object. They were removed, unless this start found the log damaged.
     pub orphan_blobs: u64,
     /// Objects whose bytes are missing, by bucket and key.
     pub damage: Vec<String>,
@@ -24,7 +24,7 @@ impl SweepReport {
     /// Writes what was found to the log.
     pub(crate) fn log(&self, shard: &str) {
         if self.orphan_blobs > 0 {
-            tracing::info!(shard, blobs = self.orphan_blobs, "blobs without an object were removed");
+            tracing::info!(shard, blobs = self.orphan_blobs, "blobs that no object names");
         }
         for damage in &self.damage {
             tracing::error!(shard, damage, "stored data is damaged");
@@ -39,7 +39,10 @@ impl ShardStore {
         let mut report = SweepReport::default();
         for directory in 0..BLOB_DIRECTORY_COUNT {
             for orphan in self.orphans(directory).await? {
-                self.blobs.give_up(orphan);
+                // After damage to the log a blob may be all that is left of an object.
+                if !self.is_log_damaged {
+                    self.blobs.give_up(orphan);
+                }
                 report.orphan_blobs += 1;
             }
             yield_now().await;

@@ -76,6 +76,7 @@ pub fn recover(paths: &ShardPaths, shard: [u8; 16], cache_bytes: usize) -> Resul
     for id in ids.iter().copied().filter(|id| *id >= start.segment) {
         replay.segment(id, &mut report)?;
     }
+    let foreign = std::mem::take(&mut replay.foreign);
     let mut end = replay.finish(&mut report)?;
     // Numbers that were given out and never reached the log are not used again.
     end.next_number = end.next_number.saturating_add(NUMBER_GAP_AT_START);
@@ -86,7 +87,7 @@ pub fn recover(paths: &ShardPaths, shard: [u8; 16], cache_bytes: usize) -> Resul
 
     let live = database.segments()?;
     let mut segments = BTreeMap::new();
-    for id in paths.segments()? {
+    for id in paths.segments()?.into_iter().filter(|id| !foreign.contains(id)) {
         let info = SegmentInfo {
             bytes: std::fs::metadata(paths.segment(id))?.len(),
             live_bytes: live.get(&id).map_or(0, |segment| segment.live_bytes),

@@ -11,7 +11,7 @@ use crate::{
     io::blocking::remove,
     layout::ShardPaths,
     limits::REPLAY_ENTRIES_MAX,
-    log::reader::{Found, SegmentReader},
+    log::reader::{Found, HeaderState, SegmentReader},
     record::{Action, Placement, Record},
 };
 use proto::s3::bucket::BucketId;
@@ -40,6 +40,8 @@ pub(super) struct Replay<'r> {
     entries: Memtable,
     buckets: BTreeMap<BucketId, BucketState>,
     doomed_blobs: Vec<u64>,
+    /// Segments that are not this shard's.
+    pub(super) foreign: Vec<u64>,
 }
 
 impl<'r> Replay<'r> {
@@ -56,14 +58,19 @@ impl<'r> Replay<'r> {
             entries: Memtable::new(),
             buckets: BTreeMap::new(),
             doomed_blobs: Vec::new(),
+            foreign: Vec::new(),
         }
     }
 
     /// Takes in the next segment. One without a batch is removed: nothing of it was acknowledged.
     pub(super) fn segment(&mut self, id: u64, report: &mut RecoveryReport) -> Result<(), StoreError> {
-        let Some(mut reader) = SegmentReader::open(self.paths, self.shard, id)? else {
-            return Ok(remove(self.paths.medium(), &self.paths.segment(id))?);
-        };
+        let (mut reader, header) = SegmentReader::open(self.paths, self.shard, id)?;
+        if header == HeaderState::Foreign {
+            let damage = format!("segment {id:016x} belongs to another shard and is left alone");
+            report.damage.push(damage);
+            self.foreign.push(id);
+            return Ok(());
+        }
         let continues = id == self.from.segment;
         let mut start = HEADER_BYTES;
         if continues {
@@ -82,6 +89,11 @@ impl<'r> Replay<'r> {
             self.note_gap(&batch, report);
             self.durable_batch = self.durable_batch.max(batch.header.durable_sequence);
             found.push(batch);
+        }
+        if header == HeaderState::Damaged && (continues || !found.is_empty()) {
+            report.damage.push(format!(
+                "the header of segment {id:016x} is damaged; its batches are not"
+            ));
         }
         if found.is_empty() && !continues {
             drop(reader);
