@@ -61,9 +61,21 @@ pub struct ServeArgs {
     /// The host clients are redirected to; needed for redirects when --host is a wildcard such as 0.0.0.0
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
+    /// When an upload is answered: `sync` when it survives a power failure, `none` when the operating system has it
+    #[arg(long, value_name = "WHEN", default_value = "sync")]
+    durability: Durability,
     /// Print one line `READY {"port":..,"core_ports":[..],"pid":..}` for programs in place of the text for people
     #[arg(long)]
     json: bool,
+}
+
+/// When an upload is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Durability {
+    /// When it is on the disk
+    Sync,
+    /// When the operating system has it; what came last is lost with the power
+    None,
 }
 
 /// How object requests reach the core that owns the object.
@@ -254,6 +266,9 @@ fn start(
         .arg("--cluster-key-file")
         .arg(data.control.join(credentials::CLUSTER_KEY_FILE))
         .args(["--gateway", &reachable.to_string()]);
+    if args.durability == Durability::None {
+        node.args(["--durability", "none"]);
+    }
     if let Some(host) = &plan.advertise {
         node.args(["--advertise", host]);
     }
