@@ -155,7 +155,7 @@ impl Log {
         &self,
         pending: Vec<Pending>,
     ) -> Result<(Rc<AppendSegment>, Vec<Pending>), (StoreError, Vec<Pending>)> {
-        let pending = self.leave_space_making(pending);
+        let pending = self.leave_space_making(pending).await;
         let length = length_max(&pending);
         let (current, position) = {
             let tail = self.tail.borrow();
@@ -180,7 +180,9 @@ impl Log {
         }
     }
 
-    fn leave_space_making(&self, pending: Vec<Pending>) -> Vec<Pending> {
+    /// While the disk is full, PUTs are refused that would take what deletes and compaction need, unless there is space
+    /// again.
+    async fn leave_space_making(&self, pending: Vec<Pending>) -> Vec<Pending> {
         if !self.space_short.get() || self.tail.borrow().spare.is_some() {
             return pending;
         }
@@ -190,6 +192,9 @@ impl Log {
             size.saturating_sub(tail.position + self.space_making_bytes())
         };
         if length_max(&pending) <= room && !self.is_held_up() {
+            return pending;
+        }
+        if self.prepare_spare(Preparation::Reserved).await.is_ok() {
             return pending;
         }
         let (puts, rest): (Vec<_>, Vec<_>) = pending
@@ -243,13 +248,13 @@ impl Log {
         id
     }
 
-    /// Makes the next segment ahead, zeroed, so that appends to it need not note that its blocks are written now.
-    pub async fn prepare_spare(&self) -> Result<(), StoreError> {
+    /// Makes the next segment ahead.
+    pub async fn prepare_spare(&self, preparation: Preparation) -> Result<(), StoreError> {
         if self.tail.borrow().spare.is_some() || self.failed.get() {
             return Ok(());
         }
         let id = self.take_segment_number();
-        let made = AppendSegment::create(&self.paths, self.shard, id, self.segment_bytes, Preparation::Zeroed).await;
+        let made = AppendSegment::create(&self.paths, self.shard, id, self.segment_bytes, preparation).await;
         match made {
             Ok(spare) => {
                 let mut tail = self.tail.borrow_mut();

@@ -9,6 +9,7 @@ pub mod turns;
 
 use crate::{
     error::StoreError,
+    files::segment::Preparation,
     io::{sleep, spawn, spawn_background},
     limits::{
         MAINTENANCE_INTERVAL, MOUNTPATH_CHECK_INTERVAL, RECENT_AGE_MAX, RECENT_BLOB_BYTES_MAX, RECENT_ENTRIES_MAX,
@@ -78,7 +79,7 @@ async fn tidy_once(store: &ShardStore, checked: &Cell<Instant>) -> Result<(), St
     }
     let was_short = store.log.is_space_short();
     if store.log.wants_spare()
-        && let Err(error) = store.log.prepare_spare().await
+        && let Err(error) = store.log.prepare_spare(Preparation::Zeroed).await
         && !(was_short && matches!(error, StoreError::NoSpace))
     {
         return Err(error);

@@ -1,0 +1,347 @@
+//! The engine as these tests use it: the only file of them that calls it.
+
+use super::{directory::Directory, generator::Generator};
+use corelane_mountpath::{
+    buffer::BufferPool,
+    completion::Receiver,
+    error::StoreError,
+    io::{
+        medium::{Medium, Observer, Operation},
+        sleep, yield_now,
+    },
+    record::{ObjectMeta, Placement},
+    shard_store::{Change, NewPayload, Outcome, ShardStore, StoreOptions},
+};
+use proto::{
+    digest::hasher::block_checksum,
+    limits::BLOCK_BYTES,
+    s3::{
+        bucket::BucketId,
+        listing::{ListEntry, ListPage, ListQuery},
+        object::ObjectHeaders,
+    },
+};
+use std::{
+    fmt, io,
+    rc::Rc,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// Whether of changes of a key that are committed together the one submitted last wins. If not, the tests have no two
+/// changes of a key under way at once.
+pub const ARRIVAL_DECIDES: bool = true;
+
+/// Whether a start that finds damage removes no segment and no blob, so that more may be saved from them. If not, a
+/// segment whose header is damaged goes with all it holds, unnamed if it is the newest.
+pub const DAMAGE_KEEPS_FILES: bool = false;
+
+/// An object: what is compared.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Object {
+    pub bytes: Arc<[u8]>,
+    pub etag: String,
+    pub modified_unix_ms: u64,
+}
+
+impl Object {
+    /// An object of random bytes; no two have the same ETag.
+    pub fn random(generator: &mut Generator, size: usize) -> Self {
+        Self {
+            etag: format!("{:016x}", generator.next()),
+            modified_unix_ms: 1_795_000_000_000 + generator.next() % 1_000_000,
+            bytes: generator.bytes(size),
+        }
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} bytes with ETag {}", self.bytes.len(), self.etag)
+    }
+}
+
+/// How a payload is brought to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    Small,
+    Buffered,
+    Blob,
+}
+
+/// How a store is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    pub sync: bool,
+    pub segment_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sync: true,
+            segment_bytes: 1 << 20,
+        }
+    }
+}
+
+/// What opening found.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    pub damage: Vec<String>,
+    pub torn_bytes: u64,
+}
+
+pub struct Store {
+    engine: Rc<ShardStore>,
+    pool: BufferPool,
+    switch: Arc<Switch>,
+}
+
+/// A change under way.
+pub struct Waiting(Receiver<Result<Outcome, StoreError>>);
+
+impl Waiting {
+    pub async fn done(self) -> Result<(), StoreError> {
+        self.0.wait().await.unwrap_or(Err(StoreError::ReadOnly)).map(drop)
+    }
+}
+
+impl Store {
+    pub async fn open(
+        directory: &Directory,
+        observer: Option<Arc<dyn Observer>>,
+        options: Options,
+    ) -> Result<(Self, Found), StoreError> {
+        let switch = Arc::new(Switch {
+            state: Mutex::default(),
+            observer,
+        });
+        let paths = directory
+            .paths()
+            .with_medium(Medium::observed(Arc::clone(&switch) as Arc<dyn Observer>));
+        let options = StoreOptions {
+            sync: options.sync,
+            segment_bytes: options.segment_bytes,
+            memory: 3 << 20,
+            maintain: false,
+            ..StoreOptions::default()
+        };
+        let (engine, report) = ShardStore::open(paths, directory.uuid(), options).await?;
+        let found = Found {
+            damage: report.damage,
+            torn_bytes: report.torn_bytes,
+        };
+        let store = Self {
+            engine,
+            pool: BufferPool::new(64 << 20),
+            switch,
+        };
+        Ok((store, found))
+    }
+
+    /// Brings the payload as far as it goes before the change is submitted.
+    pub async fn prepare(&self, object: &Object, body: Body) -> Result<Change, StoreError> {
+        let bytes = &object.bytes;
+        let payload = match body {
+            Body::Small => NewPayload::Small(bytes.to_vec()),
+            Body::Buffered => {
+                let mut buffer = self.pool.take(bytes.len() as u64).await;
+                buffer.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
+                NewPayload::Buffered(buffer)
+            }
+            Body::Blob => {
+                let mut writer = self.engine.create_blob(bytes.len() as u64).await?;
+                for chunk in bytes.chunks(64 * 1024) {
+                    let mut buffer = self.pool.take(chunk.len() as u64).await;
+                    buffer.bytes_mut()[..chunk.len()].copy_from_slice(chunk);
+                    writer.write(buffer, chunk.len()).await?;
+                }
+                NewPayload::Blob(self.engine.finish_blob(writer).await?)
+            }
+        };
+        let meta = ObjectMeta {
+            modified_unix_ms: object.modified_unix_ms,
+            size: bytes.len() as u64,
+            xxh3_128: 5,
+            etag: object.etag.clone(),
+            checksum: None,
+            headers: ObjectHeaders::default(),
+            block_checksums: bytes.chunks(BLOCK_BYTES).map(block_checksum).collect(),
+        };
+        Ok(Change::Put(Box::new(meta), payload))
+    }
+
+    pub fn submit(&self, bucket: BucketId, key: &str, change: Change) -> Waiting {
+        Waiting(self.engine.submit(bucket, key.as_bytes().to_vec(), change))
+    }
+
+    pub async fn put(&self, bucket: BucketId, key: &str, object: &Object, body: Body) -> Result<(), StoreError> {
+        let change = self.prepare(object, body).await?;
+        self.submit(bucket, key, change).done().await
+    }
+
+    pub async fn delete(&self, bucket: BucketId, key: &str) -> Result<(), StoreError> {
+        self.submit(bucket, key, Change::Delete).done().await
+    }
+
+    pub async fn fence(&self, bucket: BucketId, fenced: bool) -> Result<(), StoreError> {
+        self.submit(bucket, "", Change::Fence(fenced)).done().await
+    }
+
+    pub fn is_fenced(&self, bucket: BucketId) -> bool {
+        self.engine.is_fenced(bucket)
+    }
+
+    /// Whether the object a key holds lies in a blob.
+    pub async fn is_blob(&self, bucket: BucketId, key: &str) -> Result<bool, StoreError> {
+        let entry = self.engine.lookup(bucket, key.as_bytes()).await?;
+        Ok(entry.is_some_and(|entry| matches!(entry.placement, Placement::Blob { .. })))
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.engine.is_read_only()
+    }
+
+    /// The whole object, every block verified.
+    pub async fn read(&self, bucket: BucketId, key: &str) -> Result<Option<Object>, StoreError> {
+        self.read_blocks(bucket, key, 0, u64::MAX).await
+    }
+
+    /// The object with the bytes of some of its blocks only.
+    pub async fn read_blocks(
+        &self,
+        bucket: BucketId,
+        key: &str,
+        first: u64,
+        count: u64,
+    ) -> Result<Option<Object>, StoreError> {
+        let Some(object) = self.engine.open_object(bucket, key.as_bytes()).await? else {
+            return Ok(None);
+        };
+        let entry = &object.entry;
+        let mut bytes = Vec::new();
+        let end = first
+            .saturating_add(count)
+            .min(entry.meta.size.div_ceil(BLOCK_BYTES as u64));
+        for block in first..end {
+            bytes.extend_from_slice(&self.engine.read_block(&object, block, true).await?);
+        }
+        Ok(Some(Object {
+            bytes: bytes.into(),
+            etag: entry.meta.etag.clone(),
+            modified_unix_ms: entry.meta.modified_unix_ms,
+        }))
+    }
+
+    pub async fn list(&self, bucket: BucketId, query: &ListQuery) -> Result<ListPage, StoreError> {
+        self.engine.page(bucket, query).await
+    }
+
+    /// All keys of a bucket with their ETags, in pages of `limit`.
+    pub async fn keys(&self, bucket: BucketId, limit: usize) -> Result<Vec<(String, String)>, StoreError> {
+        let mut query = ListQuery {
+            limit,
+            ..ListQuery::default()
+        };
+        let mut keys = Vec::new();
+        loop {
+            let page = self.list(bucket, &query).await?;
+            for entry in page.entries {
+                match entry {
+                    ListEntry::Object(object) => keys.push((object.key, object.etag)),
+                    ListEntry::CommonPrefix(prefix) => panic!("nobody asked for the common prefix {prefix:?}"),
+                }
+            }
+            if !page.truncated {
+                return Ok(keys);
+            }
+            query.start_after = keys.last().expect("a truncated page is not empty").0.clone();
+        }
+    }
+
+    /// A clean stop: what is under way ends, nothing happens afterwards.
+    pub async fn close(&self) {
+        wait_until("changes end", || self.engine.is_settled()).await;
+        // A damaged shard does not close cleanly.
+        let _ = self.engine.close().await;
+        self.crash().await;
+    }
+
+    pub async fn merge(&self) -> Result<(), StoreError> {
+        self.engine.merge().await
+    }
+
+    /// Reclaims segments until there is none worth it.
+    pub async fn compact(&self) -> Result<u64, StoreError> {
+        let mut bytes = 0;
+        while let Some(reclaimed) = self.engine.compact().await? {
+            bytes += reclaimed;
+        }
+        Ok(bytes)
+    }
+
+    /// What a sweep reports as damage.
+    pub async fn sweep(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.engine.sweep().await?.damage)
+    }
+
+    pub fn engine(&self) -> &Rc<ShardStore> {
+        &self.engine
+    }
+
+    /// The process dies: nothing more reaches the files, but what did stays there.
+    pub async fn crash(&self) {
+        self.switch.state.lock().unwrap().off = true;
+        wait_until("operations end", || self.switch.state.lock().unwrap().in_flight == 0).await;
+    }
+}
+
+/// Lets the core run until something has happened.
+pub async fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    for turn in 0..20_000 {
+        if condition() {
+            return;
+        }
+        if turn < 1000 {
+            yield_now().await;
+        } else {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    panic!("in vain: {what}");
+}
+
+/// Turns everything off at once.
+struct Switch {
+    state: Mutex<SwitchState>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+#[derive(Default)]
+struct SwitchState {
+    off: bool,
+    in_flight: usize,
+}
+
+impl Observer for Switch {
+    fn begin(&self, operation: &Operation<'_>) -> io::Result<u64> {
+        let mut state = self.state.lock().unwrap();
+        if state.off {
+            return Err(io::Error::other("the process is dead"));
+        }
+        let id = match &self.observer {
+            Some(observer) => observer.begin(operation)?,
+            None => 0,
+        };
+        state.in_flight += 1;
+        Ok(id)
+    }
+
+    fn end(&self, id: u64, succeeded: bool) {
+        self.state.lock().unwrap().in_flight -= 1;
+        if let Some(observer) = &self.observer {
+            observer.end(id, succeeded);
+        }
+    }
+}
