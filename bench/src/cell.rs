@@ -52,9 +52,14 @@ pub fn named(name: &str) -> Result<Cell, BenchError> {
 }
 
 impl Cell {
-    /// The path of object number `index`.
+    /// The key of object number `index`.
+    pub fn key(&self, index: usize) -> String {
+        format!("{}-{index:05}", self.name)
+    }
+
+    /// Its path.
     pub fn path(&self, index: usize) -> String {
-        format!("{BUCKET_PATH}/{}-{index:05}", self.name)
+        format!("{BUCKET_PATH}/{}", self.key(index))
     }
 
     /// What a request for object number `index` carries: nothing for a GET.

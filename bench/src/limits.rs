@@ -33,6 +33,9 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// Longest window: tickets (300 s) are fetched once before it.
 pub const WINDOW_S_MAX: u64 = 200;
 
+/// Longest window of a command that waits for a number of bytes.
+pub const WINDOW_MAX: Duration = Duration::from_secs(60);
+
 /// How long a server may take to start.
 pub const START_MAX: Duration = Duration::from_secs(30);
 /// How long a server may take to stop before it is killed.
@@ -70,3 +73,64 @@ pub const STALLED_BURST: usize = 64;
 pub const STALLED_PAUSE: Duration = Duration::from_millis(4);
 /// Open files beside those of stalled clients.
 pub const OPEN_FILES_SPARE: u64 = 1024;
+
+/// Life of the tickets the benchmark seals itself: longer than any run.
+pub const OWN_TICKET_LIFE_S: u64 = 24 * 3600;
+
+/// Files the disk probe of one file an object writes over in turn.
+pub const DISK_PROBE_FILES: u64 = 1024;
+/// Length of each of the disk's own probes.
+pub const DISK_PROBE: Duration = Duration::from_secs(1);
+/// Least that fio writes: less is over before it says anything.
+pub const FIO_BYTES_MIN: u64 = 256 * 1024 * 1024;
+/// Longest run of fio, in seconds; a slow disk takes less than it was to take then.
+pub const FIO_RUN_S_MAX: u64 = 120;
+
+/// What `put-durable` is to reach...
+pub const PUT_DURABLE_GOAL_PER_S: f64 = 20_000.0;
+/// ... with this many clients.
+pub const PUT_DURABLE_GOAL_CLIENTS: usize = 64;
+/// What `put-large` is to reach of fio's throughput with objects of 64 MiB.
+pub const PUT_LARGE_GOAL: f64 = 0.95;
+/// What a mountpath may take on the disk under a load of overwriting, in live bytes.
+pub const SPACE_GOAL: f64 = 2.0;
+/// Seconds a node may take to start by the number of its objects, the fewest first.
+pub const RESTART_GOALS_S: [(u64, f64); 2] = [(1_000_000, 2.0), (10_000_000, 5.0)];
+
+/// Objects of 4 KiB that `mixed` reads: 64 MiB, a quarter of the cache that one core has by default.
+pub const MIXED_HOT_OBJECTS: usize = 16 * 1024;
+/// The same with `--cold`: 1 GiB, four times that cache.
+pub const MIXED_COLD_OBJECTS: usize = 256 * 1024;
+/// Clients that create them.
+pub const MIXED_FILL_CLIENTS: usize = 64;
+
+/// Sizes of the small objects `space` overwrites: these and all between them.
+pub const SPACE_OBJECT_BYTES_MIN: u64 = 4 * 1024;
+/// The largest of them.
+pub const SPACE_OBJECT_BYTES_MAX: u64 = 64 * 1024;
+/// Size of those that are kept in files of their own.
+pub const SPACE_BLOB_BYTES: u64 = 4 * 1024 * 1024;
+/// Clients that overwrite them.
+pub const SPACE_CLIENTS: usize = 32;
+/// Pause between two looks at the disk.
+pub const SPACE_SAMPLE_PAUSE: Duration = Duration::from_millis(250);
+/// Looks shown in the table, of all that were taken.
+pub const SPACE_ROWS: usize = 13;
+
+/// Objects of one folder among those `restart` fills a mountpath with.
+pub const SAMPLES_PER_SHARD: u64 = 100;
+/// Objects under way at once while it is filled: enough for full batches.
+pub const FILL_IN_FLIGHT_MAX: usize = 8192;
+/// How often the filling says how far it is, in objects.
+pub const FILL_SAY_EVERY: u64 = 50_000;
+/// How long it may take over that many.
+pub const FILL_PATIENCE: Duration = Duration::from_secs(120);
+/// Bytes an object takes in a mountpath beside its payload: record, index, padding.
+pub const FILL_OVERHEAD_BYTES: u64 = 1024;
+/// How long a node may take to start in `restart`.
+pub const RESTART_MAX: Duration = Duration::from_secs(600);
+/// Length of the load under which `restart` kills a node.
+pub const RESTART_LOAD: Duration = Duration::from_secs(1);
+
+/// Objects each client of `put-large` sends in a window at least.
+pub const PUT_LARGE_TURNS_MIN: u64 = 2;

@@ -5,11 +5,12 @@ use crate::{
     limits::LOAD_AVERAGE_QUIET,
 };
 use rustix::{
+    fs::{Advice, fadvise, statvfs},
     process::{Resource, Rlimit, getrlimit, setrlimit},
     thread::{CpuSet, sched_setaffinity},
 };
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -43,6 +44,29 @@ pub fn raise_open_files(needed: u64) -> Result<()> {
         },
     )
     .context("setrlimit NOFILE")
+}
+
+/// Fails when the disk `folder` is on has no room for `bytes`.
+pub fn require_space(folder: &Path, bytes: u64) -> Result<()> {
+    let disk = statvfs(folder).context(format_args!("look at the disk of {}", folder.display()))?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free >= bytes {
+        return Ok(());
+    }
+    Err(BenchError::Usage(format!(
+        "{} MB are needed in {} and {} MB are free: name a folder on another disk with --dir, or ask for less",
+        bytes / 1_000_000,
+        folder.display(),
+        free / 1_000_000
+    )))
+}
+
+/// Takes what was written below `folder` out of the page cache, as a restart of the machine would. What others read
+/// stays there.
+pub fn forget_cached(folder: &Path) -> Result<()> {
+    // Only what is on the disk can be forgotten.
+    rustix::fs::sync();
+    forget(folder)
 }
 
 /// The load average of the last minute; `None` where it cannot be read.
@@ -122,4 +146,17 @@ fn remove_abandoned(parent: &Path) {
             let _left_for_the_next_run = fs::remove_dir_all(entry.path());
         }
     }
+}
+
+fn forget(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).context(format_args!("list {}", folder.display()))? {
+        let path = entry.context(format_args!("list {}", folder.display()))?.path();
+        if path.is_dir() {
+            forget(&path)?;
+        } else {
+            let file = File::open(&path).context(format_args!("open {}", path.display()))?;
+            fadvise(&file, 0, None, Advice::DontNeed).context(format_args!("posix_fadvise {}", path.display()))?;
+        }
+    }
+    Ok(())
 }

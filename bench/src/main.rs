@@ -1,13 +1,18 @@
-//! Benchmarks of Corelane: beside nginx on the same core, as ratios; durable PUTs; stalled clients.
+//! Benchmarks of Corelane: beside nginx on the same core, as ratios; writing, beside the disk; space; restarts; stalled
+//! clients.
 
 mod cell;
 mod command;
 mod disk;
+mod disk_use;
+mod engine;
 mod error;
+mod fio;
 mod limits;
 mod loadgen;
 mod machine;
 mod measure;
+mod output;
 mod progress;
 mod report;
 mod server;
@@ -15,9 +20,10 @@ mod session;
 mod stalled_clients;
 mod subject;
 mod table;
+mod tickets;
 
 use clap::{Parser, Subcommand};
-use command::{compare, put_durable, stalled};
+use command::{compare, fill, mixed, put_durable, put_large, restart, space, stalled};
 use std::process::ExitCode;
 
 /// Measure Corelane. Needs Linux with processors 0 and 1 to itself.
@@ -32,14 +38,25 @@ struct Arguments {
 enum Command {
     Compare(compare::Compare),
     PutDurable(put_durable::PutDurable),
+    PutLarge(put_large::PutLarge),
+    Mixed(mixed::Mixed),
+    Space(space::Space),
+    Restart(restart::Restart),
     Stalled(stalled::Stalled),
+    #[command(hide = true)]
+    Fill(fill::Fill),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Compare(flags) => compare::run(&flags),
         Command::PutDurable(flags) => put_durable::run(&flags),
+        Command::PutLarge(flags) => put_large::run(&flags),
+        Command::Mixed(flags) => mixed::run(&flags),
+        Command::Space(flags) => space::run(&flags),
+        Command::Restart(flags) => restart::run(&flags),
         Command::Stalled(flags) => stalled::run(&flags),
+        Command::Fill(flags) => fill::run(&flags),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

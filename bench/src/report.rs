@@ -2,11 +2,11 @@
 
 use crate::{
     cell::Cell,
-    command::Common,
+    command::Windows,
     error::{BenchError, Result},
     limits::{CLIENT_BOUND_BUSY, IDLE_BUSY_MAX, STRANGERS_BUSY_MAX, WIDE_SPREAD},
     machine,
-    measure::{Measured, median},
+    measure::{Measured, Spread, median},
     subject::Route,
     table::Table,
 };
@@ -55,19 +55,12 @@ struct Summary {
     notes: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Spread {
-    median: f64,
-    lowest: f64,
-    highest: f64,
-}
-
 /// Objects from here on are reported in MB/s, smaller ones in requests/s.
 const MEGABYTES_FROM: u64 = 1024 * 1024;
 
 impl Report {
     /// An empty one.
-    pub fn new(route: Route, common: &Common, warning: Option<String>) -> Self {
+    pub fn new(route: Route, windows: &Windows, warning: Option<String>) -> Self {
         let route = match route {
             Route::Direct => "direct",
             Route::Redirect => "redirect",
@@ -76,8 +69,8 @@ impl Report {
         Self {
             machine: machine::describe(),
             route,
-            seconds: common.seconds,
-            rounds: common.rounds,
+            seconds: windows.seconds,
+            rounds: windows.rounds,
             warnings: warning.into_iter().collect(),
             cells: Vec::new(),
         }
@@ -156,11 +149,11 @@ impl CellReport {
             number(corelane, 0),
             number(nginx, 0),
             number(summary.throughput_ratio.median, 2),
-            summary.throughput_ratio.range(),
+            range(&summary.throughput_ratio),
             number(summary.corelane_cpu_us, 1),
             number(summary.nginx_cpu_us, 1),
             number(summary.cpu_ratio.median, 2),
-            summary.cpu_ratio.range(),
+            range(&summary.cpu_ratio),
             number(summary.corelane_p99_ms, 2),
             number(summary.nginx_p99_ms, 2),
             summary.notes.join(", "),
@@ -169,36 +162,27 @@ impl CellReport {
 
     fn summary(&self) -> Summary {
         let of = |rounds: &[Measured], value: fn(&Measured) -> f64| median(rounds.iter().map(value));
-        let throughput_ratio = self.ratio(|round| round.requests_per_s);
+        let throughput_ratio = self.ratio(|round| round.served.requests_per_s);
         Summary {
             cell: self.cell,
-            corelane_requests_per_s: of(&self.corelane, |round| round.requests_per_s),
-            corelane_megabytes_per_s: of(&self.corelane, |round| round.megabytes_per_s),
-            nginx_requests_per_s: of(&self.nginx, |round| round.requests_per_s),
-            nginx_megabytes_per_s: of(&self.nginx, |round| round.megabytes_per_s),
+            corelane_requests_per_s: of(&self.corelane, |round| round.served.requests_per_s),
+            corelane_megabytes_per_s: of(&self.corelane, |round| round.served.megabytes_per_s),
+            nginx_requests_per_s: of(&self.nginx, |round| round.served.requests_per_s),
+            nginx_megabytes_per_s: of(&self.nginx, |round| round.served.megabytes_per_s),
             notes: self.notes(&throughput_ratio),
             throughput_ratio,
             corelane_cpu_us: of(&self.corelane, |round| round.server_cpu_us),
             nginx_cpu_us: of(&self.nginx, |round| round.server_cpu_us),
             cpu_ratio: self.ratio(|round| round.server_cpu_us),
-            corelane_p99_ms: of(&self.corelane, |round| round.p99_ms),
-            nginx_p99_ms: of(&self.nginx, |round| round.p99_ms),
+            corelane_p99_ms: of(&self.corelane, |round| round.served.p99_ms),
+            nginx_p99_ms: of(&self.nginx, |round| round.served.p99_ms),
         }
     }
 
     /// Rounds are compared pairwise, since what disturbs one server's window often disturbs its neighbour's.
     fn ratio(&self, value: fn(&Measured) -> f64) -> Spread {
-        let ratios: Vec<f64> = self
-            .corelane
-            .iter()
-            .zip(&self.nginx)
-            .map(|(corelane, nginx)| value(corelane) / value(nginx))
-            .collect();
-        Spread {
-            median: median(ratios.iter().copied()),
-            lowest: ratios.iter().copied().fold(f64::NAN, f64::min),
-            highest: ratios.iter().copied().fold(f64::NAN, f64::max),
-        }
+        let pairs = self.corelane.iter().zip(&self.nginx);
+        Spread::of(pairs.map(|(corelane, nginx)| value(corelane) / value(nginx)))
     }
 
     fn notes(&self, throughput: &Spread) -> Vec<String> {
@@ -227,13 +211,12 @@ impl CellReport {
     }
 }
 
-impl Spread {
-    fn range(&self) -> String {
-        if !self.median.is_finite() {
-            return String::new();
-        }
-        format!("({}-{})", number(self.lowest, 2), number(self.highest, 2))
+/// Lowest and highest of a spread; empty for none.
+pub fn range(spread: &Spread) -> String {
+    if !spread.median.is_finite() {
+        return String::new();
     }
+    format!("({}-{})", number(spread.lowest, 2), number(spread.highest, 2))
 }
 
 /// A number with so many decimals, thousands separated; `-` for none.

@@ -4,7 +4,7 @@ use crate::{
     cell::{BUCKET_PATH, Cell},
     error::Result,
     loadgen::{
-        plan::{Plan, Step},
+        plan::{Order, Plan, Step},
         request::{Method, Pattern, Request},
     },
     server::process::Server,
@@ -89,6 +89,7 @@ impl<'a> Subject<'a> {
         Ok(Plan {
             clients: cell.clients,
             steps,
+            order: Order::InTurn,
             accept,
             answer_bytes,
         })

@@ -33,6 +33,7 @@ const LIVES: usize = 4;
 const SMALL_SEGMENTS: Options = Options {
     sync: true,
     segment_bytes: 128 * 1024,
+    maintain: false,
 };
 /// Threads that lose power, each on a directory of its own: they mostly wait for the disk.
 const THREADS: usize = 4;

@@ -1,6 +1,6 @@
 //! `compare`: Corelane and nginx on the same core, in turn, cell by cell.
 
-use super::Common;
+use super::{Common, Windows};
 use crate::{
     cell::{self, Cell},
     error::Result,
@@ -20,6 +20,8 @@ use std::path::PathBuf;
 pub struct Compare {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    windows: Windows,
     /// How Corelane's cores are reached
     #[arg(long, value_enum, default_value = "direct")]
     path: Route,
@@ -59,9 +61,9 @@ pub fn run(flags: &Compare) -> Result<()> {
     if let Some(subject) = servers.corelane() {
         subject.create_bucket(&pattern)?;
     }
-    let rounds = flags.common.rounds as usize;
+    let rounds = flags.windows.count();
     let mut progress = Progress::new(cells.len() * rounds * servers.count());
-    let mut report = Report::new(flags.path, &flags.common, machine_before);
+    let mut report = Report::new(flags.path, &flags.windows, machine_before);
     for cell in &cells {
         report.cells.push(servers.measure(cell, flags, &mut progress)?);
     }
@@ -110,7 +112,7 @@ impl<'a> Contest<'a> {
                 .chain([nginx])
                 .try_for_each(|it| it.create_objects(cell, self.pattern))?;
         }
-        for round in 1..=flags.common.rounds {
+        for round in 1..=flags.windows.rounds {
             if let Some(subject) = self.corelane() {
                 progress.next(&format!("{} round {round}: corelane", cell.name));
                 report
@@ -133,6 +135,12 @@ impl<'a> Contest<'a> {
         // What one server left dirty must not be written back during the other's window.
         rustix::fs::sync();
         let plan = subject.plan(cell, self.pattern)?;
-        window(subject.server(), other, &plan, cell.object_bytes, flags.common.window())
+        window(
+            subject.server(),
+            other,
+            &plan,
+            cell.object_bytes,
+            flags.windows.length(),
+        )
     }
 }

@@ -1,6 +1,6 @@
 //! `stalled`: what thousands of clients that do nothing cost the others.
 
-use super::Common;
+use super::{Common, Windows};
 use crate::{
     cell::{self, Cell},
     error::{BenchError, Result},
@@ -11,6 +11,7 @@ use crate::{
     },
     machine::{self, Workspace},
     measure::{Measured, median, window},
+    output::{self, print_heading},
     progress::Progress,
     report::number,
     server::{corelane, process::Server},
@@ -24,6 +25,8 @@ use crate::{
 pub struct Stalled {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    windows: Windows,
     /// Stalled clients
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     clients: u32,
@@ -73,13 +76,13 @@ pub fn run(flags: &Stalled) -> Result<()> {
     subject.create_bucket(&pattern)?;
     subject.create_objects(&measured, &pattern)?;
     subject.create_objects(&asked_for, &pattern)?;
-    let mut progress = Progress::new(HABITS.len() * flags.common.rounds as usize);
+    let mut progress = Progress::new(HABITS.len() * flags.windows.count());
     let mut series = HABITS.map(|stalled| Series {
         stalled,
         rounds: Vec::new(),
         still_open: Vec::new(),
     });
-    for round in 1..=flags.common.rounds {
+    for round in 1..=flags.windows.rounds {
         for one in &mut series {
             progress.next(&format!("round {round}: {}", one.stalled.name()));
             // Tickets are fetched before the others stall.
@@ -100,7 +103,7 @@ pub fn run(flags: &Stalled) -> Result<()> {
 }
 
 fn measure(server: &Server, plan: &Plan, cell: &Cell, flags: &Stalled) -> Result<Measured> {
-    window(server, None, plan, cell.object_bytes, flags.common.window())
+    window(server, None, plan, cell.object_bytes, flags.windows.length())
 }
 
 /// Opens the stalled clients; they send all or half of the plan's first request.
@@ -128,7 +131,7 @@ impl Habit {
 }
 
 fn print_table(series: &[Series], warning: Option<String>, flags: &Stalled) -> Result<()> {
-    let p99 = |one: &Series| median(one.rounds.iter().map(|round| round.p99_ms));
+    let p99 = |one: &Series| median(one.rounds.iter().map(|round| round.served.p99_ms));
     let idle = series.first().map_or(f64::NAN, p99);
     let mut table = Table::new(&[
         "stalled clients",
@@ -144,31 +147,23 @@ fn print_table(series: &[Series], warning: Option<String>, flags: &Stalled) -> R
         table.row(vec![
             one.stalled.name().to_owned(),
             number(median(one.still_open.iter().map(|open| *open as f64)), 0),
-            number(of(|round| round.requests_per_s), 0),
-            number(of(|round| round.p50_ms), 2),
+            number(of(|round| round.served.requests_per_s), 0),
+            number(of(|round| round.served.p50_ms), 2),
             number(p99(one), 2),
             number(p99(one) / idle, 2),
             number(of(|round| round.server_cpu_us), 1),
         ]);
     }
-    println!("{}", machine::describe());
-    println!(
-        "GET of 4 KiB beside {} stalled clients; {} rounds of {} s, medians",
-        flags.clients, flags.common.rounds, flags.common.seconds
+    let title = format!(
+        "GET of 4 KiB beside {} stalled clients; {}",
+        flags.clients,
+        flags.windows.describe()
     );
-    if let Some(warning) = warning {
-        println!("WARNING: {warning}");
-    }
+    print_heading(&title, warning.as_deref());
     println!("\n{}", table.render());
     Ok(())
 }
 
 fn print_json(series: &[Series]) -> Result<()> {
-    let report = serde_json::json!({ "machine": machine::describe(), "series": series });
-    let text = serde_json::to_string_pretty(&report);
-    println!(
-        "{}",
-        text.map_err(|error| BenchError::Usage(format!("cannot write JSON: {error}")))?
-    );
-    Ok(())
+    output::print_json(&serde_json::json!({ "machine": machine::describe(), "series": series }))
 }

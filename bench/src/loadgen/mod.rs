@@ -5,6 +5,7 @@ pub mod connection;
 pub mod generator;
 pub mod histogram;
 pub mod plan;
+pub mod random;
 pub mod request;
 
 #[cfg(test)]

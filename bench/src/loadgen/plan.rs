@@ -8,12 +8,23 @@ use std::net::SocketAddr;
 pub struct Plan {
     /// Concurrent clients, each with a keep-alive connection and one request in flight.
     pub clients: usize,
-    /// The requests, taken in turn.
+    /// The requests.
     pub steps: Vec<Step>,
+    /// Which of them comes next.
+    pub order: Order,
     /// Statuses that count as success.
     pub accept: &'static [u16],
     /// Bytes every answer's body must have; `None`: any number.
     pub answer_bytes: Option<u64>,
+}
+
+/// The order in which the steps of a plan are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// One after the other, and again from the first.
+    InTurn,
+    /// Any of them, each as likely as any other; in the same order in every run.
+    Random,
 }
 
 /// One operation.

@@ -1,5 +1,6 @@
 //! Prebuilt requests: the bytes of a head, and a payload cut from a shared pattern.
 
+use super::random::Random;
 use crate::limits::{PATTERN_BYTES, PATTERN_STRIDE_BYTES};
 use std::{fmt::Write, sync::Arc};
 
@@ -36,15 +37,10 @@ pub struct Request {
 }
 
 impl Pattern {
-    /// The same bytes at every call (xorshift64* from a fixed seed).
+    /// The same bytes at every call.
     pub fn new() -> Self {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let bytes = (0..PATTERN_BYTES / 8).flat_map(|_| {
-            state ^= state >> 12;
-            state ^= state << 25;
-            state ^= state >> 27;
-            state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes()
-        });
+        let mut random = Random::default();
+        let bytes = (0..PATTERN_BYTES / 8).flat_map(|_| random.value().to_le_bytes());
         Self { bytes: bytes.collect() }
     }
 

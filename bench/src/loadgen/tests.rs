@@ -1,15 +1,16 @@
 //! The generator against small servers that answer as scripted.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::{
     generator::{LoadGenerator, Tally, poller},
-    plan::{Plan, Step},
+    plan::{Order, Plan, Step},
     request::{Method, Pattern, Request},
 };
 use crate::error::Result;
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -65,18 +66,39 @@ fn get(address: SocketAddr) -> Step {
     }
 }
 
-fn drive(steps: Vec<Step>, answer_bytes: Option<u64>) -> Result<(Tally, u64)> {
-    let plan = Plan {
+fn plan(steps: Vec<Step>, answer_bytes: Option<u64>) -> Plan {
+    Plan {
         clients: 3,
         steps,
+        order: Order::InTurn,
         accept: &[200],
         answer_bytes,
-    };
+    }
+}
+
+fn drive(steps: Vec<Step>, answer_bytes: Option<u64>) -> Result<(Tally, u64)> {
+    let plan = plan(steps, answer_bytes);
     let epoll = poller()?;
     let mut load = LoadGenerator::new(&plan, &epoll);
-    let (tally, _) = load.drive(WINDOW)?;
+    let (tallies, _) = load.drive(WINDOW)?;
     load.drain(PATIENCE)?;
-    Ok((tally, load.reconnects()))
+    Ok((tallies.into_iter().next().unwrap(), load.reconnects()))
+}
+
+/// A server that notes the paths it is asked for, and steps that ask for `count` different ones.
+fn noting(count: usize) -> (Arc<Mutex<Vec<String>>>, Vec<Step>) {
+    let paths = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&paths);
+    let address = serve(move |head| {
+        let path = head.split(' ').nth(1).unwrap().to_owned();
+        noted.lock().unwrap().push(path);
+        ok(1)
+    });
+    let step = |index| Step::Straight {
+        address,
+        request: Request::new(Method::Get, "host", &format!("/b/{index:03}"), &[], None),
+    };
+    (paths, (0..count).map(step).collect())
 }
 
 #[test]
@@ -160,4 +182,71 @@ fn redirects_are_followed_with_the_body() {
     assert!(tally.requests > 0);
     assert_eq!(reconnects, 0);
     assert!(tally.payload_bytes <= (tally.requests + 3) * 5000);
+}
+
+#[test]
+fn every_step_is_taken_once() {
+    let (paths, steps) = noting(100);
+    let plan = Plan {
+        order: Order::Random,
+        ..plan(steps, Some(1))
+    };
+    let epoll = poller().unwrap();
+    let mut load = LoadGenerator::new(&plan, &epoll);
+    let tallies = load.run_once().unwrap();
+    assert_eq!(tallies.iter().map(|tally| tally.requests).collect::<Vec<_>>(), [100]);
+    let mut paths = std::mem::take(&mut *paths.lock().unwrap());
+    paths.sort();
+    let expected: Vec<String> = (0..100).map(|index| format!("/b/{index:03}")).collect();
+    assert_eq!(paths, expected);
+    assert!(load.drive(WINDOW).unwrap().0.iter().all(|tally| tally.requests > 0));
+}
+
+#[test]
+fn random_order_leaves_the_order_of_the_plan() {
+    let (paths, steps) = noting(50);
+    let plan = Plan {
+        order: Order::Random,
+        clients: 1,
+        ..plan(steps, Some(1))
+    };
+    let epoll = poller().unwrap();
+    let mut load = LoadGenerator::new(&plan, &epoll);
+    let mut asked = 0;
+    while asked < 20 {
+        load.drive(Duration::from_millis(10)).unwrap();
+        asked = paths.lock().unwrap().len();
+    }
+    load.drain(PATIENCE).unwrap();
+    assert!(!paths.lock().unwrap().is_sorted());
+}
+
+#[test]
+fn plans_run_side_by_side_and_are_counted_apart() {
+    let reads = plan(vec![get(serve(|_| ok(1000)))], Some(1000));
+    let payload = Pattern::new().payload(0, 7);
+    let address = serve(|_| ok(0));
+    let request = Request::new(Method::Put, "host", "/b/k", &[], Some(payload));
+    let writes = plan(vec![Step::Straight { address, request }], Some(0));
+    let epoll = poller().unwrap();
+    let mut load = LoadGenerator::side_by_side(&[&reads, &writes], &epoll);
+    let (tallies, _) = load.drive(WINDOW).unwrap();
+    load.drain(PATIENCE).unwrap();
+    let [read, written] = tallies.as_slice() else {
+        panic!("a tally for each plan")
+    };
+    for (tally, bytes) in [(read, 1000), (written, 7)] {
+        assert!(tally.requests > 0);
+        assert!((tally.requests * bytes..=(tally.requests + 3) * bytes).contains(&tally.payload_bytes));
+    }
+}
+
+#[test]
+fn a_load_goes_on_for_as_long_as_it_is_told_to() {
+    let plan = plan(vec![get(serve(|_| ok(10)))], Some(10));
+    let epoll = poller().unwrap();
+    let mut load = LoadGenerator::new(&plan, &epoll);
+    let (tallies, _) = load.drive_while(|moved, _| Ok(moved < 1000)).unwrap();
+    let moved: u64 = tallies.iter().map(|tally| tally.payload_bytes).sum();
+    assert!(moved >= 1000, "{moved}");
 }

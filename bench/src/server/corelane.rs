@@ -5,14 +5,16 @@ use super::{
     process::{Server, ServerProcess},
 };
 use crate::{
-    error::{BenchError, Result},
+    error::{BenchError, Context, Result},
+    limits::START_MAX,
     session::Session,
 };
+use proto::auth::{sigv4::from_hex, ticket::TicketKey};
 use serde::Deserialize;
 use std::{
-    io::{BufRead, BufReader},
+    fs,
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// What `corelane serve --json` prints when it serves.
@@ -21,21 +23,41 @@ struct Ready {
     port: u16,
 }
 
-const READY_PREFIX: &str = "READY ";
 const HEALTH_PATH: &str = "/v1/health";
+
+/// One of Corelane's programs in the folder `binaries`.
+pub fn program(binaries: &Path, name: &str) -> Result<PathBuf> {
+    let program = binaries.join(name);
+    if program.is_file() {
+        return Ok(program);
+    }
+    Err(BenchError::Usage(format!(
+        "{} does not exist: run scripts/bench, which builds it, or name another folder with --binaries",
+        program.display()
+    )))
+}
+
+/// The data directory, a mountpath, of a server that was started with `directory`.
+pub fn data(directory: &Path) -> PathBuf {
+    directory.join("corelane")
+}
+
+/// The key that server's tickets are sealed with.
+pub fn cluster_key(directory: &Path) -> Result<TicketKey> {
+    let path = data(directory).join("control").join("cluster.key");
+    let text = fs::read_to_string(&path).context(format_args!("read {}", path.display()))?;
+    from_hex(text.trim())
+        .map(TicketKey::from_bytes)
+        .ok_or_else(|| BenchError::Server(format!("{} does not hold 64 hex digits", path.display())))
+}
 
 /// Starts the binaries found in `binaries` with their data below `directory`.
 pub fn start(binaries: &Path, directory: &Path) -> Result<Server> {
-    let program = binaries.join("corelane");
-    for name in ["corelane", "corelane-gateway", "corelane-node"] {
-        if !binaries.join(name).is_file() {
-            return Err(BenchError::Usage(format!(
-                "{} does not exist: run scripts/bench, which builds it, or name another folder with --binaries",
-                binaries.join(name).display()
-            )));
-        }
+    let program = self::program(binaries, "corelane")?;
+    for name in ["corelane-gateway", "corelane-node"] {
+        self::program(binaries, name)?;
     }
-    let data = directory.join("corelane").display().to_string();
+    let data = data(directory).display().to_string();
     let arguments = [
         "serve",
         "--anonymous",
@@ -48,7 +70,7 @@ pub fn start(binaries: &Path, directory: &Path) -> Result<Server> {
         &data,
     ];
     let mut serve = ServerProcess::spawn("corelane", &program, &arguments, directory.join("corelane.log"))?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, read_port(&mut serve)?));
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, serve.ready::<Ready>(START_MAX, |_| {})?.port));
     serve.wait_until(|| {
         matches!(
             Session::open(address).and_then(|mut session| session.status(HEALTH_PATH)),
@@ -68,20 +90,4 @@ pub fn start(binaries: &Path, directory: &Path) -> Result<Server> {
         return Err(serve.failure("does not run one gateway and one node"));
     }
     Ok(serve.serving(address, workers))
-}
-
-/// The line comes once requests would succeed; before it the pipe is silent, or ends when `serve` fails.
-fn read_port(serve: &mut ServerProcess) -> Result<u16> {
-    let Some(stdout) = serve.stdout() else {
-        return Err(serve.failure("has no standard output"));
-    };
-    for line in BufReader::new(stdout).lines().map_while(std::result::Result::ok) {
-        let ready = line
-            .strip_prefix(READY_PREFIX)
-            .and_then(|json| serde_json::from_str::<Ready>(json).ok());
-        if let Some(ready) = ready {
-            return Ok(ready.port);
-        }
-    }
-    Err(serve.failure("did not say that it is ready"))
 }

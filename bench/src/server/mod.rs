@@ -2,5 +2,7 @@
 
 pub mod corelane;
 pub mod cpu;
+pub mod memory;
 pub mod nginx;
+pub mod node;
 pub mod process;

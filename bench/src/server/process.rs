@@ -7,13 +7,19 @@ use crate::{
     machine,
 };
 use rustix::process::{Pid, Signal, kill_process};
+use serde::de::DeserializeOwned;
 use std::{
     fs::{self, File},
+    io::{BufRead, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{RecvTimeoutError, channel},
     time::{Duration, Instant},
 };
+
+/// What the line begins with that a program prints once it serves.
+const READY_PREFIX: &str = "READY ";
 
 /// A server's first process. Dropping it stops the server.
 #[derive(Debug)]
@@ -54,9 +60,35 @@ impl ServerProcess {
         })
     }
 
-    /// Its standard output, once.
-    pub fn stdout(&mut self) -> Option<ChildStdout> {
-        self.child.stdout.take()
+    /// Waits for the line `READY {json}` on its standard output. What it prints before goes to `say`; it may take
+    /// `patience` over each line.
+    pub fn ready<T: DeserializeOwned>(&mut self, patience: Duration, mut say: impl FnMut(&str)) -> Result<T> {
+        let Some(stdout) = self.child.stdout.take() else {
+            return Err(self.failure("has no standard output"));
+        };
+        let (give, lines) = channel();
+        // Reads on to the end, so that the server can never stall at a full pipe.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(std::result::Result::ok) {
+                let _nobody_waits_any_more = give.send(line);
+            }
+        });
+        loop {
+            match lines.recv_timeout(patience) {
+                Ok(line) => match line.strip_prefix(READY_PREFIX) {
+                    Some(json) => {
+                        return serde_json::from_str(json).map_err(|error| {
+                            self.failure(&format!("says `{line}`, which is not understood: {error}"))
+                        });
+                    }
+                    None => say(&line),
+                },
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(self.failure(&format!("said nothing for {} s", patience.as_secs())));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(self.failure("did not say that it is ready")),
+            }
+        }
     }
 
     /// Its process id.
@@ -93,8 +125,19 @@ impl ServerProcess {
         }
     }
 
+    /// SIGKILL. Returns when it is gone.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill().context(format_args!("kill {}", self.name))?;
+        self.child.wait().context(format_args!("wait for {}", self.name))?;
+        Ok(())
+    }
+
     /// SIGTERM, and SIGKILL when it does not obey.
     fn stop(&mut self) {
+        // Once it was waited for, its id may be another's.
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
         if let Some(id) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _already_gone = kill_process(id, Signal::TERM);
         }

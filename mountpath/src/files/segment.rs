@@ -9,7 +9,7 @@ use crate::{
     limits::{DIRECT_ALIGNMENT, OPEN_SEGMENTS_MAX},
 };
 use proto::wire::{Decoder, Encoder, WireError};
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 8] = b"CLSEGMT1";
@@ -122,8 +122,12 @@ pub fn decode_header(block: &[u8]) -> Result<([u8; 16], u64), WireError> {
 pub struct SegmentInfo {
     /// Where its last batch ends.
     pub bytes: u64,
-    /// Bytes the index points to, as of the last merge.
+    /// Bytes the index points to.
     pub live_bytes: u64,
+    /// As of the index's transaction at this time.
+    pub counted_at: Option<Instant>,
+    /// It was emptied when there had been so many merges, and could not be given up yet.
+    pub emptied_at_merge: Option<u64>,
     /// It cannot be read as a whole, so it is not compacted.
     pub unreadable: bool,
 }
@@ -200,7 +204,7 @@ impl Segments {
         Ok(gone.len() as u64)
     }
 
-    /// The oldest segment on disk but `except`, given up or not.
+    /// The oldest segment on disk but one, given up or not.
     pub fn oldest_but(&self, except: u64) -> Option<u64> {
         let known = self.known.borrow();
         let leaving = self.leaving.borrow();

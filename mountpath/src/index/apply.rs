@@ -9,7 +9,7 @@ use super::{
 };
 use proto::{s3::bucket::BucketId, wire::WireError};
 use redb::{AccessGuard, ReadableTable, Table, Value, WriteTransaction};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 /// What a transaction puts into the index.
 #[derive(Debug, Default, Clone, Copy)]
@@ -31,6 +31,8 @@ pub struct Changes<'a> {
 /// What a transaction has changed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Applied {
+    /// When: whoever hears of two transactions late knows which was later.
+    pub applied_at: Option<Instant>,
     /// Blobs of objects that were replaced or deleted and that their successors do not name.
     pub doomed_blobs: Vec<u64>,
     /// What the objects add up to now.
@@ -286,6 +288,7 @@ impl Work<'_> {
         let row = self.state.encode();
         self.tables.state.insert((), row.as_slice())?;
         Ok(Applied {
+            applied_at: Some(Instant::now()),
             doomed_blobs: self.doomed,
             totals: self.state.totals,
             segments,

@@ -108,7 +108,7 @@ impl Checksums {
         if expected == NEVER_WRITTEN {
             return Err(damaged(page, "was never written"));
         }
-        if expected != self.sum(page, bytes) {
+        if expected != self.sum(bytes) {
             return Err(damaged(page, "does not match its checksum"));
         }
         Ok(())
@@ -121,7 +121,7 @@ impl Checksums {
 
     /// These bytes were written to the page.
     pub(crate) fn note(&self, page: u64, bytes: &[u8], file: &dyn BlockFile) -> io::Result<()> {
-        self.set(page, self.sum(page, bytes), file)
+        self.set(page, self.sum(bytes), file)
     }
 
     /// Writes what has changed since the last time.
@@ -139,9 +139,8 @@ impl Checksums {
         Ok(())
     }
 
-    fn sum(&self, page: u64, bytes: &[u8]) -> u64 {
-        // Another page's bytes are as wrong as damaged ones.
-        xxh3_64_with_seed(bytes, self.seed.wrapping_add(page)).max(NEVER_WRITTEN + 1)
+    fn sum(&self, bytes: &[u8]) -> u64 {
+        xxh3_64_with_seed(bytes, self.seed).max(NEVER_WRITTEN + 1)
     }
 
     fn get(&self, page: u64, file: &dyn BlockFile) -> io::Result<u64> {

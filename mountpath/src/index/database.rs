@@ -26,9 +26,10 @@ use std::{
 
 /// The index of a shard on disk.
 pub struct Database {
+    // Gone before the engine, which then has no readers to mind.
+    readers: Mutex<Readers>,
     engine: redb::Database,
     file: Arc<ChecksummedFile>,
-    readers: Mutex<Readers>,
 }
 
 /// The view of the last transaction, kept for the next reader.
@@ -50,9 +51,9 @@ impl Database {
             .create_with_backend(Backend(file.clone()))
             .map_err(|error| file.failure().unwrap_or_else(|| error.into()))?;
         let database = Self {
+            readers: Mutex::default(),
             engine,
             file,
-            readers: Mutex::default(),
         };
         database.told(database.make_tables())?;
         Ok(database)
@@ -183,6 +184,12 @@ impl Database {
             };
             keys.iter().map(accessed).collect()
         })
+    }
+
+    /// Rows of objects, tombstones and accesses.
+    #[cfg(test)]
+    pub(crate) fn row_counts(&self) -> Result<[u64; 3], DatabaseError> {
+        self.read(Reader::row_counts)
     }
 
     fn make_tables(&self) -> Result<(), DatabaseError> {

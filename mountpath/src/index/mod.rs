@@ -224,6 +224,10 @@ impl ShardIndex {
         {
             return Ok(Some(unix_ms));
         }
+        if self.recent.borrow().latest(&index_key).is_some() {
+            // What the database has is of an object that was replaced.
+            return Ok(None);
+        }
         let rows = self
             .threads
             .read(move |database| database.accessed(&[index_key]))
@@ -262,12 +266,12 @@ impl ShardIndex {
         self.recent.borrow_mut().merged(false);
     }
 
-    /// Lets the database point to the copies of moved records, and forget a segment.
+    /// Lets the database point to the copies of moved records, and forget segments of which nothing lives then.
     pub async fn relocate(
         &self,
         moved: Vec<Moved>,
         dropped: Vec<(IndexKey, u64)>,
-        segment: u64,
+        emptied: Vec<u64>,
     ) -> Result<Applied, StoreError> {
         let (mut entries, mut buckets) = (Memtable::new(), Vec::new());
         for moved in moved {
@@ -287,7 +291,7 @@ impl ShardIndex {
                     entries: Some(&to_apply),
                     buckets: &bucket_states,
                     drop_tombstones: &dropped,
-                    retire_segments: &[segment],
+                    retire_segments: &emptied,
                     ..Changes::default()
                 })
             })

@@ -150,6 +150,13 @@ impl Reader {
         row.map(|row| Ok(Tombstone::decode(row.value())?)).transpose()
     }
 
+    /// Rows of objects, tombstones and accesses.
+    #[cfg(test)]
+    pub(crate) fn row_counts(&self) -> Result<[u64; 3], DatabaseError> {
+        let tombstones = self.tombstones.as_ref().map_or(Ok(0), ReadableTableMetadata::len)?;
+        Ok([self.objects.len()?, tombstones, self.accessed.len()?])
+    }
+
     /// What the newest record of a key says.
     pub(crate) fn latest(&self, index_key: &[u8]) -> Result<Option<Latest>, DatabaseError> {
         match self.object(index_key)? {

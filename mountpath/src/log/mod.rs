@@ -4,6 +4,7 @@
 mod append;
 mod draft;
 pub mod reader;
+mod tail;
 
 use crate::{
     buffer::PooledBuffer,
@@ -132,10 +133,13 @@ pub struct Log {
     failed: Cell<bool>,
     space_short: Cell<bool>,
     spare_wanted: Cell<bool>,
+    /// Footprints of everything published but copies, since the start and when the last merge began.
+    published_bytes: Cell<u64>,
     merged_bytes: Cell<u64>,
     /// Appends that wait because the index cannot take more; whoever merges wakes them.
     held_up: RefCell<Vec<Giver<()>>>,
     recent_max: Option<usize>,
+    is_behind: Cell<bool>,
     counters: LogCounters,
 }
 
@@ -178,9 +182,11 @@ impl Log {
             failed: Cell::new(false),
             space_short: Cell::new(false),
             spare_wanted: Cell::new(false),
+            published_bytes: Cell::new(0),
             merged_bytes: Cell::new(0),
             held_up: RefCell::default(),
             recent_max: parts.recent_bytes_max,
+            is_behind: Cell::new(false),
             counters: LogCounters::default(),
         })
     }
@@ -193,12 +199,16 @@ impl Log {
         change: Change,
     ) -> Receiver<Result<Outcome, StoreError>> {
         let (giver, receiver) = completion();
+        let is_copy = matches!(change, Change::Move(..));
         self.queue.borrow_mut().push_back(Pending {
             bucket,
             key,
             change,
             giver,
         });
+        if is_copy {
+            self.release();
+        }
         if !self.appends.replace(true) {
             let log = Rc::clone(self);
             spawn(async move {
@@ -211,16 +221,19 @@ impl Log {
 
     /// Commits until nothing waits.
     async fn run(&self) {
-        loop {
+        while !self.queue.borrow().is_empty() {
             // On a full disk no merge may ever come: PUTs are refused then, and deletes go on.
-            while self.is_held_up() && !self.failed.get() && !self.space_short.get() {
+            let is_held_up = self.is_held_up() && !self.failed.get() && !self.space_short.get();
+            let pending = if is_held_up {
+                self.take_copies()
+            } else {
+                self.take_batch()
+            };
+            if pending.is_empty() {
                 let (giver, receiver) = completion();
                 self.held_up.borrow_mut().push(giver);
                 receiver.wait().await;
-            }
-            let pending = self.take_batch();
-            if pending.is_empty() {
-                return;
+                continue;
             }
             self.commit(pending).await;
         }
@@ -228,8 +241,18 @@ impl Log {
 
     fn is_held_up(&self) -> bool {
         let recent = self.index.recent();
-        self.recent_max
-            .is_some_and(|limit| recent.memory_bytes() > limit || recent.entry_count() > 2 * RECENT_ENTRIES_MAX)
+        self.is_behind.get()
+            || self
+                .recent_max
+                .is_some_and(|limit| recent.memory_bytes() > limit || recent.entry_count() > 2 * RECENT_ENTRIES_MAX)
+    }
+
+    /// Whether appends wait because compaction has to catch up.
+    pub fn set_behind(&self, is_behind: bool) {
+        self.is_behind.set(is_behind);
+        if !is_behind {
+            self.release();
+        }
     }
 
     /// A merge has ended: appends may go on.
@@ -237,23 +260,31 @@ impl Log {
         self.held_up.borrow_mut().drain(..).for_each(|giver| giver.give(()));
     }
 
+    /// The next batch: changes from the front of the queue, within the limits of a batch.
     fn take_batch(&self) -> Vec<Pending> {
-        let payload_max = BATCH_PAYLOAD_BYTES_MAX.min(usize::try_from(self.segment_bytes / 4).unwrap_or(usize::MAX));
         let mut queue = self.queue.borrow_mut();
-        let (mut taken, mut payload_bytes, mut record_bytes) = (Vec::new(), 0usize, 0usize);
-        while let Some(next) = queue.front() {
-            let (payload, record) = sizes(next);
-            let full = payload_bytes + payload > payload_max
-                || record_bytes + record > RECORDS_BYTES_MAX
-                || taken.len() >= BATCH_RECORD_COUNT_MAX;
-            if full && !taken.is_empty() {
-                break;
-            }
-            payload_bytes += payload;
-            record_bytes += record;
+        let mut room = Room::new(self.segment_bytes);
+        let mut taken = Vec::new();
+        while queue.front().is_some_and(|next| room.takes(next)) {
             taken.extend(queue.pop_front());
         }
         taken
+    }
+
+    /// A batch of what compaction waits for, past everything that has to wait for compaction.
+    fn take_copies(&self) -> Vec<Pending> {
+        let mut queue = self.queue.borrow_mut();
+        let mut room = Room::new(self.segment_bytes);
+        let (mut copies, mut rest) = (Vec::new(), VecDeque::with_capacity(queue.len()));
+        for pending in queue.drain(..) {
+            if matches!(pending.change, Change::Move(..)) && room.takes(&pending) {
+                copies.push(pending);
+            } else {
+                rest.push_back(pending);
+            }
+        }
+        *queue = rest;
+        copies
     }
 
     /// A number for a blob.
@@ -307,9 +338,14 @@ impl Log {
         &self.counters
     }
 
-    /// Bytes appended since the last merge.
-    pub fn unmerged_bytes(&self) -> u64 {
-        self.counters.appended_bytes.get() - self.merged_bytes.get()
+    /// Bytes of the log that live at most of what no merge has taken to its end.
+    pub fn unmerged_live_bytes(&self) -> u64 {
+        self.published_bytes.get() - self.merged_bytes.get()
+    }
+
+    /// What a merge that begins now takes, for `note_merged`.
+    pub fn published_bytes(&self) -> u64 {
+        self.published_bytes.get()
     }
 
     /// How far everything is published at this moment; a merge that takes what is recent now covers that.
@@ -329,9 +365,9 @@ impl Log {
         }
     }
 
-    /// A merge takes what was appended so far.
-    pub fn note_merge(&self) {
-        self.merged_bytes.set(self.counters.appended_bytes.get());
+    /// A merge has ended that took what was published then.
+    pub fn note_merged(&self, published_bytes: u64) {
+        self.merged_bytes.set(published_bytes);
     }
 
     /// What only deletes and compaction may use of the last segment while the disk is full.
@@ -341,6 +377,41 @@ impl Log {
 
     fn count_sync(&self) {
         self.counters.syncs.set(self.counters.syncs.get() + 1);
+    }
+}
+
+/// What a batch still takes.
+struct Room {
+    payload_bytes: usize,
+    record_bytes: usize,
+    records: usize,
+    is_empty: bool,
+}
+
+impl Room {
+    fn new(segment_bytes: u64) -> Self {
+        let of_segment = usize::try_from(segment_bytes / 4).unwrap_or(usize::MAX);
+        Self {
+            payload_bytes: BATCH_PAYLOAD_BYTES_MAX.min(of_segment),
+            record_bytes: RECORDS_BYTES_MAX,
+            records: BATCH_RECORD_COUNT_MAX,
+            is_empty: true,
+        }
+    }
+
+    /// Whether a change goes in; the first always does. Once one does not, none does.
+    fn takes(&mut self, change: &Pending) -> bool {
+        let (payload, record) = sizes(change);
+        let fits = payload <= self.payload_bytes && record <= self.record_bytes && self.records > 0;
+        if !fits && !self.is_empty {
+            self.records = 0;
+            return false;
+        }
+        self.is_empty = false;
+        self.payload_bytes = self.payload_bytes.saturating_sub(payload);
+        self.record_bytes = self.record_bytes.saturating_sub(record);
+        self.records -= 1;
+        true
     }
 }
 

@@ -9,14 +9,17 @@ use crate::{
         Moved,
         entry::{BucketState, Home, IndexKey, Latest, ObjectEntry, Tombstone, index_key},
     },
-    limits::{COMPACTION_CHUNK_BYTES, COMPACTION_LOG_PERCENT, SCAN_ENTRIES},
+    limits::{
+        COMPACTION_BEHIND_PERCENT, COMPACTION_CHUNK_BYTES, COMPACTION_LIVE_PERCENT_MAX, COMPACTION_LOG_PERCENT,
+        COMPACTION_RECORDS_MAX, COMPACTION_SEGMENTS_MAX, SCAN_ENTRIES,
+    },
     log::{Change, Outcome, reader::SegmentReader},
     record::{Action, ObjectMeta, Placement, Record},
     shard_store::ShardStore,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-/// What emptying a segment has brought so far.
+/// What emptying segments has brought so far.
 #[derive(Default)]
 struct Emptied {
     moved: Vec<Moved>,
@@ -30,78 +33,120 @@ struct Lying {
 }
 
 impl ShardStore {
-    /// Reclaims one segment if it is worth it; returns the bytes it gave back.
+    /// Reclaims the segments that are worth it, a few at a time; returns the bytes they gave back, `None` if there was
+    /// nothing to do.
     pub async fn compact(&self) -> Result<Option<u64>, StoreError> {
         let _turn = self.compaction_turns.take().await;
         self.segments.remove_retired().await?;
         if self.log.has_failed() {
             return Ok(None);
         }
-        let infos = self.segments.infos();
-        let Some((id, info)) = self.victim(&infos) else {
+        let victims = self.victims();
+        if victims.is_empty() {
+            self.note_garbage();
             return Ok(None);
-        };
-        let appended = self.log.counters().appended_bytes.get();
-        let emptied = if info.live_bytes == 0 {
-            Emptied::default()
-        } else {
-            self.empty(id).await?
-        };
-        let applied = self.index.relocate(emptied.moved, emptied.dropped, id).await;
-        let applied = applied.map_err(|error| self.judge(error))?;
-        self.note_applied(&applied);
-        let left = applied.segments.iter().find(|(segment, _)| *segment == id);
-        if left.is_some_and(|(_, segment)| segment.live_bytes > 0) {
+        }
+        let mut emptied = Emptied::default();
+        for (id, info) in &victims {
+            if info.live_bytes > 0 {
+                self.empty(*id, &mut emptied).await?;
+            }
+        }
+        let ids: Vec<u64> = victims.iter().map(|(id, _)| *id).collect();
+        let left = self.relocate(&mut emptied, ids).await?;
+        let mut reclaimed = 0;
+        for (id, info) in victims {
+            if left.contains(&id) {
+                self.keep(id, info);
+                continue;
+            }
+            reclaimed += info.bytes;
+            self.segments.retire(id);
+            self.counters.compacted.set(self.counters.compacted.get() + 1);
+        }
+        self.segments.remove_retired().await?;
+        self.note_garbage();
+        Ok(Some(reclaimed))
+    }
+
+    /// A segment of which something lives after all was copied: records that were replaced, as the next merge will tell the
+    /// index, or records that cannot be read.
+    fn keep(&self, id: u64, info: SegmentInfo) {
+        if info.emptied_at_merge.is_some() {
             tracing::error!(
                 shard = self.name(),
                 segment = id,
                 "a segment cannot be read as a whole and is kept"
             );
-            self.segments.update(id, |info| info.unreadable = true);
-            return Ok(None);
         }
-        self.segments.retire(id);
-        self.segments.remove_retired().await?;
-        self.counters.compacted.set(self.counters.compacted.get() + 1);
-        let copied = self.log.counters().appended_bytes.get() - appended;
-        tracing::debug!(
-            shard = self.name(),
-            segment = id,
-            bytes = info.bytes,
-            copied,
-            "a segment was reclaimed"
-        );
-        Ok(Some(info.bytes))
+        let merges = self.counters.merges.get();
+        self.segments.update(id, |known| {
+            known.unreadable = info.emptied_at_merge.is_some();
+            known.emptied_at_merge = Some(merges);
+        });
     }
 
-    /// The segment to reclaim, if any: one of which nothing lives, or, when the log is much longer than what lives in it,
-    /// the one of which least does. Those that a start would have to replay are left alone.
-    fn victim(&self, infos: &BTreeMap<u64, SegmentInfo>) -> Option<(u64, SegmentInfo)> {
-        let merged = self.merged.get().segment;
-        let eligible = || {
-            let below = infos.range(..merged);
-            below.filter(|(_, info)| !info.unreadable)
+    /// Lets the index point to what was copied; returns the segments of which something lives still.
+    async fn relocate(&self, emptied: &mut Emptied, segments: Vec<u64>) -> Result<Vec<u64>, StoreError> {
+        let moved = std::mem::take(&mut emptied.moved);
+        let dropped = std::mem::take(&mut emptied.dropped);
+        let applied = self.index.relocate(moved, dropped, segments.clone()).await;
+        let applied = applied.map_err(|error| self.judge(error))?;
+        self.note_applied(&applied);
+        let lives = |id: &u64| {
+            let mut of_segment = applied.segments.iter().filter(|(segment, _)| segment == id);
+            of_segment.any(|(_, segment)| segment.live_bytes > 0)
         };
-        if let Some((id, info)) = eligible().find(|(_, info)| info.live_bytes == 0) {
-            return Some((*id, *info));
-        }
+        Ok(segments.into_iter().filter(lives).collect())
+    }
+
+    /// The segments to reclaim next: those of which nothing lives, and, when the log is much longer than what lives in it,
+    /// those of which least does. Those that a start would have to replay are left alone.
+    fn victims(&self) -> Vec<(u64, SegmentInfo)> {
+        let infos = self.segments.infos();
+        let eligible = infos.range(..self.merged.get().segment);
+        let mut eligible: Vec<(u64, SegmentInfo)> = eligible
+            .filter(|(_, info)| !info.unreadable && info.emptied_at_merge != Some(self.counters.merges.get()))
+            .map(|(id, info)| (*id, *info))
+            .collect();
+        eligible.sort_by_key(|(_, info)| info.live_bytes * 1000 / info.bytes.max(1));
         let bytes: u64 = infos.values().map(|info| info.bytes).sum();
-        let live: u64 = infos.values().map(|info| info.live_bytes).sum();
-        // What is not merged yet lives as far as anybody knows.
-        let live = live + self.log.unmerged_bytes();
-        if bytes * 100 <= live * COMPACTION_LOG_PERCENT + self.segment_bytes * 100 {
-            return None;
-        }
-        let (id, info) = eligible().min_by_key(|(_, info)| info.live_bytes * 1000 / info.bytes.max(1))?;
-        // Copying nearly everything would gain nothing, and on a full disk the copies must fit what is left.
-        let gains = info.live_bytes * 10 < info.bytes * 9;
-        let fits = !self.log.is_space_short() || info.live_bytes * 2 < self.log.room();
-        (gains && fits).then_some((*id, *info))
+        let wanted = self.live_bytes() * COMPACTION_LOG_PERCENT / 100 + self.segment_bytes;
+        let mut excess = bytes.saturating_sub(wanted);
+        // On a full disk the copies must fit what is left.
+        let mut room = if self.log.is_space_short() {
+            self.log.room() / 2
+        } else {
+            self.segment_bytes
+        };
+        eligible.retain(|(_, info)| {
+            let gains = info.live_bytes * 100 < info.bytes * COMPACTION_LIVE_PERCENT_MAX;
+            let chosen = info.live_bytes == 0 || (excess > 0 && gains && info.live_bytes <= room);
+            if chosen {
+                room -= info.live_bytes;
+                excess = excess.saturating_sub(info.bytes - info.live_bytes.min(info.bytes));
+            }
+            chosen
+        });
+        eligible.truncate(COMPACTION_SEGMENTS_MAX);
+        eligible
+    }
+
+    /// Bytes of the log that live, as far as is known: what is not merged yet does.
+    fn live_bytes(&self) -> u64 {
+        self.segments.totals().live_bytes + self.log.unmerged_live_bytes()
+    }
+
+    /// Lets writers wait when compaction has fallen behind, and as long as it can do something about it.
+    pub(crate) fn note_garbage(&self) {
+        let bytes = self.segments.totals().bytes;
+        let limit = self.live_bytes() * COMPACTION_BEHIND_PERCENT + 4 * self.segment_bytes * 100;
+        let is_behind = self.maintains && bytes * 100 > limit && !self.victims().is_empty();
+        self.log.set_behind(is_behind);
     }
 
     /// Copies everything that lives in a segment to the log's end.
-    async fn empty(&self, id: u64) -> Result<Emptied, StoreError> {
-        let mut emptied = Emptied::default();
+    async fn empty(&self, id: u64, emptied: &mut Emptied) -> Result<(), StoreError> {
         let (paths, shard) = (Arc::clone(&self.thread_paths), self.uuid());
         let (mut reader, _) = self
             .index
@@ -112,9 +157,12 @@ impl ShardStore {
             let read = move |_: &_| Ok(next_records(reader));
             let (returned, records) = self.index.threads().write(read).await??;
             if records.is_empty() {
-                return Ok(emptied);
+                return Ok(());
             }
-            reader = self.move_records(returned, records, &mut emptied).await?;
+            reader = self.move_records(returned, records, emptied).await?;
+            if emptied.moved.len() >= COMPACTION_RECORDS_MAX {
+                self.relocate(emptied, Vec::new()).await?;
+            }
         }
     }
 
@@ -164,11 +212,11 @@ impl ShardStore {
     }
 
     /// A deletion may be forgotten when no other segment is as old as it: none can hold what it deleted.
-    fn is_forgettable(&self, record: &Record, emptied: u64) -> bool {
+    fn is_forgettable(&self, record: &Record, segment: u64) -> bool {
         match record.action {
             Action::Delete { origin_segment } => self
                 .segments
-                .oldest_but(emptied)
+                .oldest_but(segment)
                 .is_none_or(|oldest| oldest > origin_segment),
             _ => false,
         }

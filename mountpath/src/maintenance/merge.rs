@@ -19,7 +19,7 @@ impl ShardStore {
             return Ok(());
         };
         let checkpoint = merging.checkpoint;
-        self.log.note_merge();
+        let published_bytes = self.log.published_bytes();
         if let Err(error) = self.log.sync_now().await {
             self.index.unfreeze();
             return Err(error);
@@ -28,9 +28,11 @@ impl ShardStore {
         self.log.release();
         match applied {
             Ok(applied) => {
+                self.log.note_merged(published_bytes);
                 self.merged.set(checkpoint);
                 self.counters.merges.set(self.counters.merges.get() + 1);
                 self.note_applied(&applied);
+                self.note_garbage();
                 Ok(())
             }
             Err(error) => {
@@ -47,7 +49,13 @@ impl ShardStore {
     /// Takes over what a transaction of the index found: segments' live bytes, blobs that nobody names any more.
     pub(crate) fn note_applied(&self, applied: &Applied) {
         for (id, segment) in &applied.segments {
-            self.segments.update(*id, |info| info.live_bytes = segment.live_bytes);
+            self.segments.update(*id, |info| {
+                // A later transaction may have been heard of already.
+                if applied.applied_at > info.counted_at {
+                    info.live_bytes = segment.live_bytes;
+                    info.counted_at = applied.applied_at;
+                }
+            });
         }
         for blob in &applied.doomed_blobs {
             self.blobs.give_up(*blob);

@@ -47,6 +47,12 @@ async fn merge_when_due(store: Weak<ShardStore>) {
     }
 }
 
+/// Dead space shows only in what is merged: the less lives, the sooner it has to.
+fn recent_log_bytes_max(store: &ShardStore) -> u64 {
+    let live_bytes = store.segments.totals().live_bytes;
+    (live_bytes / 4).clamp(store.segment_bytes, RECENT_LOG_BYTES_MAX.max(store.segment_bytes))
+}
+
 fn is_merge_due(store: &ShardStore) -> bool {
     let recent = store.index.recent();
     let (since, touched_since) = recent.since();
@@ -58,7 +64,7 @@ fn is_merge_due(store: &ShardStore) -> bool {
         || recent.memory_bytes() >= store.recent_bytes
         || recent.blob_bytes() >= RECENT_BLOB_BYTES_MAX
         || recent.touched_count() >= TOUCHED_MAX
-        || store.log.unmerged_bytes() >= RECENT_LOG_BYTES_MAX
+        || store.log.unmerged_live_bytes() >= recent_log_bytes_max(store)
 }
 
 async fn tidy(store: Weak<ShardStore>) {
@@ -84,8 +90,17 @@ async fn tidy_once(store: &ShardStore, checked: &Cell<Instant>) -> Result<(), St
     {
         return Err(error);
     }
-    while store.compact().await?.is_some() {}
-    Ok(())
+    loop {
+        match store.compact().await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                // Whoever waits for it would wait for nothing.
+                store.log.set_behind(false);
+                return Err(error);
+            }
+        }
+    }
 }
 
 async fn sweep_once(store: Weak<ShardStore>) {

@@ -91,7 +91,7 @@ pub fn recover(paths: &ShardPaths, shard: [u8; 16], cache_bytes: usize) -> Resul
         let info = SegmentInfo {
             bytes: std::fs::metadata(paths.segment(id))?.len(),
             live_bytes: live.get(&id).map_or(0, |segment| segment.live_bytes),
-            unreadable: false,
+            ..SegmentInfo::default()
         };
         segments.insert(id, info);
     }

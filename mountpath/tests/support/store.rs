@@ -74,6 +74,8 @@ pub enum Body {
 pub struct Options {
     pub sync: bool,
     pub segment_bytes: u64,
+    /// The shard works by itself in the background.
+    pub maintain: bool,
 }
 
 impl Default for Options {
@@ -81,6 +83,7 @@ impl Default for Options {
         Self {
             sync: true,
             segment_bytes: 1 << 20,
+            maintain: false,
         }
     }
 }
@@ -124,7 +127,7 @@ impl Store {
             sync: options.sync,
             segment_bytes: options.segment_bytes,
             memory: 3 << 20,
-            maintain: false,
+            maintain: options.maintain,
             ..StoreOptions::default()
         };
         let (engine, report) = ShardStore::open(paths, directory.uuid(), options).await?;
