@@ -33,7 +33,10 @@ pub fn workspace() -> PathBuf {
 
 /// An empty directory below `target/tmp`: on a disk, where O_DIRECT works, unlike most /tmp.
 #[derive(Debug)]
-pub struct Directory(PathBuf);
+pub struct Directory {
+    path: PathBuf,
+    kept: bool,
+}
 
 impl Directory {
     /// Makes it.
@@ -45,17 +48,23 @@ impl Directory {
         // A test that was killed may have left one behind under a process id that came again.
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self { path, kept: false }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// A path below it.
     pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
+    }
+
+    /// Leaves it where it is, for somebody to look at, and says where that is.
+    pub fn keep(&mut self) {
+        eprintln!("Kept: {}", self.path.display());
+        self.kept = true;
     }
 }
 
@@ -67,7 +76,9 @@ impl Default for Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        if !self.kept {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
     }
 }
 

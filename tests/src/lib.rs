@@ -2,9 +2,14 @@
 // A harness fails by panicking: its caller is a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod client;
+pub mod cluster;
 pub mod command;
 pub mod digest;
 pub mod directory;
+pub mod history;
+pub mod lanes;
+pub mod linear;
 pub mod process;
 pub mod random;
 pub mod raw;
@@ -12,4 +17,6 @@ pub mod request;
 pub mod sign;
 pub mod store;
 pub mod tickets;
+pub mod value;
+pub mod worker;
 pub mod xml;

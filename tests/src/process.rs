@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpListener,
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -21,10 +22,12 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Two neighbouring ports that are free: below those the kernel gives to clients and to port 0, so that no other test
-/// gets one of them by chance.
+/// gets one of them by chance. Never the same ones twice, for as long as this process lives.
 pub fn neighbouring_ports() -> [TcpListener; 2] {
+    static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
     let bind = |port: u32| TcpListener::bind(("127.0.0.1", u16::try_from(port).ok()?)).ok();
     (0..5000)
+        .map(|_| ATTEMPTS.fetch_add(1, Ordering::Relaxed))
         .map(|attempt| 20_000 + 2 * ((std::process::id() * 31 + attempt) % 5000))
         .find_map(|port| Some([bind(port)?, bind(port + 1)?]))
         .expect("free ports")

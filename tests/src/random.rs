@@ -1,5 +1,7 @@
 //! Repeatable pseudo-random data: a test that failed fails again.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 /// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
@@ -38,6 +40,20 @@ impl Random {
         bytes.truncate(count);
         bytes
     }
+}
+
+/// The seed of this run, printed: that of `CORELANE_SEED`, or another one every time.
+pub fn seed() -> u64 {
+    let seed = match std::env::var("CORELANE_SEED") {
+        Ok(text) => text.parse().expect("CORELANE_SEED is a number"),
+        Err(_) => SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .subsec_nanos()
+            .into(),
+    };
+    eprintln!("CORELANE_SEED={seed} repeats this run");
+    seed
 }
 
 /// Bytes made from a seed.

@@ -111,15 +111,7 @@ impl Store {
             .create(true)
             .open(self.directory.join("log"))
             .unwrap();
-        let mut serve = serve_command()
-            .args(["--json", "--port", "0", "--cores", &cores().to_string(), "--data"])
-            .arg(self.data())
-            .args(&self.arguments)
-            .envs(self.environment.iter().map(|(n, v)| (n, v)))
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut serve = self.command().stderr(log).spawn().unwrap();
         let mut line = String::new();
         let mut output = BufReader::new(serve.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
@@ -141,18 +133,44 @@ impl Store {
         });
     }
 
+    /// Begins to start a store that was stopped, and kills all of it when `moment` is over, wherever it is then.
+    pub fn kill9_at_start(&self, moment: impl FnOnce()) {
+        assert!(self.running.is_none(), "the store runs");
+        let mut serve = self.command().stderr(Stdio::null()).spawn().unwrap();
+        moment();
+        let children = children(serve.id());
+        let _ = kill_process_group(pid(serve.id()), Signal::KILL);
+        serve.wait().unwrap();
+        wait_until_gone(&children);
+    }
+
+    /// SIGKILL to one of the three processes, which is the end of the others; returns when they are gone.
+    pub fn kill9_one(&mut self, name: &str) {
+        let mut running = self.running.take().unwrap();
+        let of_name = running.children.iter().find(|(_, program)| program == name);
+        let victim = of_name.map_or(running.serve.id(), |(child, _)| *child);
+        kill_process(pid(victim), Signal::KILL).unwrap();
+        running.serve.wait().unwrap();
+        wait_until_gone(&running.children);
+    }
+
+    fn command(&self) -> Command {
+        let mut command = serve_command();
+        command
+            .args(["--json", "--port", "0", "--cores", &cores().to_string(), "--data"])
+            .arg(self.data())
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(n, v)| (n, v)))
+            .stdout(Stdio::piped());
+        command
+    }
+
     /// SIGTERM; the exit status once all processes are gone.
     pub fn stop(&mut self) -> ExitStatus {
         let mut running = self.running.take().unwrap();
         kill_process(pid(running.serve.id()), Signal::TERM).unwrap();
         let status = running.serve.wait().unwrap();
-        wait_for("the children to end", || {
-            running
-                .children
-                .iter()
-                .all(|(child, _)| !is_running(*child))
-                .then_some(())
-        });
+        wait_until_gone(&running.children);
         status
     }
 
@@ -269,9 +287,7 @@ impl Running {
         // The group of its own holds serve, gateway and node.
         let _ = kill_process_group(pid(self.serve.id()), Signal::KILL);
         self.serve.wait().unwrap();
-        wait_for("killed processes to end", || {
-            self.children.iter().all(|(child, _)| !is_running(*child)).then_some(())
-        });
+        wait_until_gone(&self.children);
     }
 }
 
@@ -289,6 +305,12 @@ impl Drop for Store {
             );
         }
     }
+}
+
+fn wait_until_gone(children: &[(u32, String)]) {
+    wait_for("the children to end", || {
+        children.iter().all(|(child, _)| !is_running(*child)).then_some(())
+    });
 }
 
 /// `corelane serve` without flags: in a process group of its own, with the tests' credentials.
