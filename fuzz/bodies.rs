@@ -10,7 +10,10 @@ use corelane_proto::{
         ticket::{self, TicketKey},
         verify::Credential,
     },
-    cluster::{map::NodeInfo, message::DeleteBatch},
+    cluster::{
+        map::NodeInfo,
+        message::{CoreStats, DeleteBatch},
+    },
     http::{body::Want, head::RequestHead},
     s3::{listing::ListPage, name::Target, object::ObjectHeaders, operation::Operation, query::Query, xml_read},
     wire::Decoder,
@@ -124,6 +127,7 @@ pub fn ticket(data: &[u8]) {
     }
     let _ = NodeInfo::decode(&mut Decoder::new(data));
     let _ = DeleteBatch::decode(&mut Decoder::new(data));
+    let _ = CoreStats::decode(&mut Decoder::new(data));
     let _ = ListPage::decode(&mut Decoder::new(data));
     let _ = ObjectHeaders::decode(&mut Decoder::new(data));
 }

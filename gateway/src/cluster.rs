@@ -58,6 +58,26 @@ struct Node {
     cores: Vec<Rc<Core>>,
 }
 
+/// A node for whoever looks after it: its identity, and its cores as long as it lives.
+#[derive(Debug)]
+pub struct NodeView {
+    /// The node.
+    pub node: Uuid,
+    /// Empty when it does not live.
+    pub cores: Vec<Rc<Core>>,
+}
+
+/// Whether all data can be reached.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// Every shard is on a live node.
+    Whole,
+    /// Some shards are not; why.
+    Degraded(String),
+    /// None is; why.
+    Unavailable(String),
+}
+
 /// Why a registration is refused, in one line for the person who started the node.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -114,18 +134,36 @@ impl Cluster {
         let core = nodes.get(&node)?.cores.get(usize::from(index))?;
         core.is_live().then(|| Rc::clone(core))
     }
-    /// Why requests cannot all succeed now; `None`: they can.
-    pub fn unavailable(&self) -> Option<String> {
+    /// Whether requests can all succeed now.
+    pub fn availability(&self) -> Availability {
         let map = self.catalog.shard_map();
-        if map.shards.is_empty() {
-            return Some("no node has registered yet".to_owned());
+        let total = map.shards.len();
+        if total == 0 {
+            return Availability::Unavailable("no node has registered yet".to_owned());
         }
-        let missing = map
-            .shards
-            .iter()
-            .filter(|entry| self.serving(entry.shard).is_none())
-            .count();
-        (missing > 0).then(|| format!("{missing} of {} shards are on no live node", map.shards.len()))
+        let serving = map.shards.iter().filter(|entry| self.serving(entry.shard).is_some());
+        let missing = total - serving.count();
+        let reason = format!("{missing} of {total} shards are on no live node");
+        match missing {
+            0 => Availability::Whole,
+            _ if missing < total => Availability::Degraded(reason),
+            _ => Availability::Unavailable(reason),
+        }
+    }
+    /// All nodes of the shard map.
+    pub fn nodes(&self) -> Vec<NodeView> {
+        let map = self.catalog.shard_map();
+        let known: BTreeSet<Uuid> = map.shards.iter().map(|entry| entry.node).collect();
+        let nodes = self.nodes.borrow();
+        let view = |node: Uuid| {
+            let cores = nodes.get(&node).map(|node| node.cores.iter());
+            let live = cores.into_iter().flatten().filter(|core| core.is_live());
+            NodeView {
+                node,
+                cores: live.cloned().collect(),
+            }
+        };
+        known.into_iter().map(view).collect()
     }
     fn serving(&self, shard: Uuid) -> Option<Rc<Core>> {
         let by_shard = self.by_shard.borrow();
@@ -147,7 +185,7 @@ impl Cluster {
         self.take(info, address)
     }
     async fn define_map(&self, info: &NodeInfo) -> Result<(), Refusal> {
-        let shards = info.cores.iter().flat_map(|core| &core.shards);
+        let shards = shards_of(info);
         let map = ShardMap {
             version: 1,
             shards: shards.map(|&shard| ShardEntry { shard, node: info.node }).collect(),
@@ -172,6 +210,8 @@ impl Cluster {
         let last_seen = Rc::new(Cell::new(Instant::now()));
         let mut cores = Vec::with_capacity(info.cores.len());
         let mut by_shard = self.by_shard.borrow_mut();
+        // What it served before and does not now is not to be found there.
+        by_shard.retain(|_, core| core.node != info.node);
         for (index, core) in (0u16..).zip(&info.cores) {
             let entry = Rc::new(Core {
                 node: info.node,
@@ -183,16 +223,22 @@ impl Cluster {
             by_shard.extend(core.shards.iter().map(|&shard| (shard, Rc::clone(&entry))));
             cores.push(entry);
         }
-        tracing::info!(cores = cores.len(), %address, "node registered");
+        tracing::info!(cores = cores.len(), unavailable_shards = info.unavailable.len(), %address, "node registered");
         nodes.insert(info.node, Node { info, last_seen, cores });
         Ok(())
     }
 }
 
-/// The shards a node offers, each on one core.
+/// A node's shards, those included that it cannot serve now.
+fn shards_of(info: &NodeInfo) -> impl Iterator<Item = &Uuid> {
+    let served = info.cores.iter().flat_map(|core| &core.shards);
+    served.chain(&info.unavailable)
+}
+
+/// The shards a node owns, each on one core or on none.
 fn offered_shards(info: &NodeInfo) -> Result<BTreeSet<Uuid>, Refusal> {
     let mut offered = BTreeSet::new();
-    for shard in info.cores.iter().flat_map(|core| &core.shards) {
+    for shard in shards_of(info) {
         if !offered.insert(*shard) {
             return Err(Refusal("the node names a shard twice".to_owned()));
         }
@@ -229,94 +275,4 @@ fn check_against_map(map: &ShardMap, node: Uuid, offered: &BTreeSet<Uuid>) -> Re
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::{BTreeSet, Cluster, check_against_map, offered_shards};
-    use crate::{
-        catalog::{Catalog, RootKey},
-        rt,
-        store::redb::RedbStore,
-        testing::TemporaryDirectory,
-    };
-    use proto::{
-        cluster::map::{CoreAddress, NodeInfo, ShardEntry, ShardMap},
-        s3::bucket::BucketId,
-    };
-    use std::rc::Rc;
-
-    fn node(first_shard: u8) -> NodeInfo {
-        let core = |port, shard| CoreAddress {
-            port,
-            shards: vec![[shard; 16]],
-        };
-        NodeInfo {
-            node: [9; 16],
-            address: "127.0.0.1".to_owned(),
-            advertise: None,
-            cores: vec![core(1000, first_shard), core(1001, first_shard + 1)],
-        }
-    }
-
-    #[test]
-    fn first_node_defines_the_map_and_others_must_match() {
-        let directory = TemporaryDirectory::new();
-        rt::run(async {
-            let store = RedbStore::open(directory.path()).unwrap();
-            let root = RootKey {
-                access_key: "a".to_owned(),
-                secret_key: "s".to_owned(),
-            };
-            let catalog = Rc::new(Catalog::open(Box::new(store), root).await.unwrap());
-            let cluster = Cluster::new(Rc::clone(&catalog));
-            assert!(cluster.unavailable().is_some());
-            assert!(cluster.owner(BucketId(1), "k").is_err());
-            assert!(cluster.all_cores().is_err());
-
-            cluster.register(node(1)).await.unwrap();
-            assert_eq!(catalog.shard_map().version, 1);
-            assert_eq!(cluster.unavailable(), None);
-            assert_eq!(cluster.all_cores().unwrap().len(), 2);
-            let placement = cluster.owner(BucketId(1), "k").unwrap();
-            assert!(placement.core.is_live());
-            assert_eq!(cluster.core([9; 16], 1).unwrap().address.port(), 1001);
-            assert!(cluster.core([9; 16], 2).is_none());
-
-            assert!(cluster.register(node(2)).await.is_err());
-            let mut other = node(1);
-            other.node = [8; 16];
-            assert!(cluster.register(other).await.is_err());
-            let mut nowhere = node(1);
-            nowhere.address = "nowhere".to_owned();
-            assert!(cluster.register(nowhere).await.is_err());
-        })
-        .unwrap();
-    }
-
-    #[test]
-    fn refusals_say_why() {
-        let map = ShardMap {
-            version: 1,
-            shards: vec![ShardEntry {
-                shard: [1; 16],
-                node: [9; 16],
-            }],
-        };
-        assert_eq!(check_against_map(&map, [9; 16], &BTreeSet::from([[1; 16]])), Ok(()));
-        let grown = BTreeSet::from([[1; 16], [2; 16]]);
-        assert!(
-            check_against_map(&map, [9; 16], &grown)
-                .unwrap_err()
-                .0
-                .contains("names 1 shards")
-        );
-        assert!(
-            check_against_map(&map, [8; 16], &grown)
-                .unwrap_err()
-                .0
-                .contains("does not name this node")
-        );
-        let mut twice = node(1);
-        twice.cores[1].shards = vec![[1; 16]];
-        assert!(offered_shards(&twice).is_err());
-    }
-}
+mod tests;

@@ -25,6 +25,8 @@ pub struct Connection {
     pub relayed: bool,
     /// Requests served.
     pub served: u64,
+    /// What the request being served asks for, once that is known.
+    pub operation: Option<&'static str>,
 }
 
 /// What becomes of a connection after a request.
@@ -44,8 +46,17 @@ pub enum Next {
 pub enum Served {
     /// The gateway answers.
     Answer(Answer),
-    /// A core has answered; what becomes of the connection.
-    Relayed(Next),
+    /// A core has answered.
+    Relayed(Relayed),
+}
+
+/// What relaying a core's answer came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relayed {
+    /// The answer's status.
+    pub status: u16,
+    /// What becomes of the connection.
+    pub next: Next,
 }
 
 impl From<Answer> for Served {
@@ -73,6 +84,7 @@ impl Connection {
             client,
             relayed: false,
             served: 0,
+            operation: None,
         }
     }
     /// Receives the next head.
@@ -133,6 +145,7 @@ impl Connection {
         let error = S3Error::from(error);
         let id = gateway.request_ids.next();
         tracing::debug!(request_id = id, client = %self.client, %error, "head refused");
+        gateway.requests.count(None, error.status(), None);
         let answer = Answer::error(&error, "", &id);
         let bytes = answer.encode(&id, &gateway.date.now(), false, false);
         if self.stream.writer.write_all(bytes, LINGER_TIME).await.0.is_ok() {

@@ -10,6 +10,7 @@ use crate::{
     limits::BODY_PROGRESS_TIME,
     proxy, registration, relay_ticket,
     request::Request,
+    route::Way,
     s3,
 };
 use proto::{
@@ -29,11 +30,17 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
     if connection.served == 0 {
         relay_ticket::take(gateway, connection, head);
     }
+    connection.operation = None;
     let id = gateway.request_ids.next();
     let mut body = Body::new(head);
     let served = serve(gateway, connection, head, &mut body, &id).await;
     let answer = match served {
-        Ok(Served::Relayed(next)) => return next,
+        Ok(Served::Relayed(relayed)) => {
+            gateway
+                .requests
+                .count(connection.operation, relayed.status, Some(Way::Proxy));
+            return relayed.next;
+        }
         Ok(Served::Answer(answer)) => answer,
         Err(error) => {
             // The path names bucket and key; the query may hold a signature or a ticket and is left out.
@@ -50,6 +57,8 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
             Answer::error(&error, &resource, &id)
         }
     };
+    let way = (answer.status() == ErrorCode::TemporaryRedirect.status()).then_some(Way::Redirect);
+    gateway.requests.count(connection.operation, answer.status(), way);
     respond(gateway, connection, head, &mut body, &answer, &id).await
 }
 
@@ -96,6 +105,7 @@ async fn serve(
     id: &str,
 ) -> Result<Served, S3Error> {
     if head.raw_path() == REGISTER_PATH {
+        connection.operation = Some("Register");
         return registration::serve(gateway, connection, head, body)
             .await
             .map(Served::Answer);
@@ -115,6 +125,7 @@ async fn serve(
     let caller = auth::authenticate(gateway, head, &query)?;
     let target = Target::parse(head.raw_path())?;
     let operation = Operation::parse(head, &target, &query)?;
+    connection.operation = Some(operation.name());
     let request = Request {
         id,
         gateway,

@@ -4,7 +4,7 @@
 use crate::{
     body::{self, Body},
     cluster::Core,
-    connection::{Connection, Next, keeps_alive},
+    connection::{Connection, Next, Relayed, keeps_alive},
     core_response::{NoResponse, read_head},
     gateway::Gateway,
     limits::{BODY_PROGRESS_TIME, CORE_ANSWER_TIME, RESPONSE_BUFFER_BYTES, SHORT_RESPONSE_BUFFER_BYTES},
@@ -33,7 +33,7 @@ use std::{
 /// How an exchange ended.
 pub enum Outcome {
     /// The client has the core's response, or is gone.
-    Relayed(Next),
+    Relayed(Relayed),
     /// There was none; the client has got nothing yet.
     NoResponse(NoResponse),
 }
@@ -112,25 +112,27 @@ impl<'a> Exchange<'a> {
         };
         let keep_client = is_complete && keeps_alive(self.head) && !self.gateway.draining.get();
         let keep_core = is_complete && response.keep_alive;
-        match self
+        let relayed = self
             .relay_response(&mut stream, &response, &mut buffer, keep_client)
-            .await
-        {
+            .await;
+        let next = match relayed {
             Ok(()) => {
                 if keep_core {
                     self.gateway.pool.keep(core.address, stream);
                 }
-                Ok(Outcome::Relayed(match (keep_client, is_complete) {
+                match (keep_client, is_complete) {
                     (true, _) => Next::KeepAlive,
                     (false, true) => Next::Close,
                     (false, false) => Next::Linger,
-                }))
+                }
             }
             Err(error) => {
                 tracing::debug!(core = %core.address, %error, "relay cut");
-                Ok(Outcome::Relayed(Next::Close))
+                Next::Close
             }
-        }
+        };
+        let status = response.status;
+        Ok(Outcome::Relayed(Relayed { status, next }))
     }
 
     /// Relays the body up until the response head comes down.

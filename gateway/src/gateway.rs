@@ -8,6 +8,7 @@ use crate::{
     core_pool::CorePool,
     limits::{BODY_MEMORY_BYTES_MAX, UPLOAD_COUNT_MAX},
     memory::{Budget, RelayMemory},
+    metrics::RequestCounters,
     non_followers::NonFollowers,
     request_id::RequestIds,
     rt::Watchdog,
@@ -47,6 +48,8 @@ pub struct Gateway {
     pub draining: Cell<bool>,
     /// Client connections now.
     pub connections: Cell<usize>,
+    /// Requests answered.
+    pub requests: RequestCounters,
 }
 
 impl Gateway {
@@ -70,6 +73,7 @@ impl Gateway {
             watchdog,
             draining: Cell::new(false),
             connections: Cell::new(0),
+            requests: RequestCounters::default(),
         }
     }
 }

@@ -58,6 +58,9 @@ pub const CORE_CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Time for a core to begin its answer once it has the whole request.
 pub const CORE_ANSWER_TIME: Duration = Duration::from_secs(60);
 
+/// Time for a core to say what it counts; one that does not is left out of the metrics.
+pub const STATS_TIME: Duration = Duration::from_secs(3);
+
 /// Time for a whole request head.
 pub const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Time between two requests of a connection.

@@ -4,7 +4,7 @@ use crate::{
     body::Body,
     clock::unix_s,
     cluster::Core,
-    connection::{Connection, Next},
+    connection::{Connection, Relayed},
     core_response::NoResponse,
     exchange::{Exchange, Outcome},
     gateway::Gateway,
@@ -25,7 +25,7 @@ pub async fn forward(
     body: &mut Body,
     core: &Core,
     ticket: &str,
-) -> Result<Next, S3Error> {
+) -> Result<Relayed, S3Error> {
     let separator = if head.raw_query().is_empty() { "" } else { "&" };
     let target = format!(
         "{}?{}{separator}{QUERY_PARAMETER}={ticket}",
@@ -42,11 +42,12 @@ pub async fn with_ticket(
     head: &RequestHead,
     body: &mut Body,
     sealed: &str,
-) -> Result<Next, S3Error> {
+) -> Result<Relayed, S3Error> {
     let ticket = gateway.ticket_key.open(sealed, unix_s())?;
-    if !matches!(ticket.grant, Grant::Object { .. }) {
+    let Grant::Object { operation, .. } = ticket.grant else {
         return Err(ErrorCode::AccessDenied.into());
-    }
+    };
+    connection.operation = Some(operation.name());
     let core = gateway
         .cluster
         .core(ticket.node, ticket.core)
@@ -61,7 +62,7 @@ async fn send(
     body: &mut Body,
     core: &Core,
     target: &str,
-) -> Result<Next, S3Error> {
+) -> Result<Relayed, S3Error> {
     let _upload = match body.is_complete() {
         true => None,
         false => Some(gateway.uploads.reserve(1).ok_or(ErrorCode::SlowDown)?),
@@ -70,7 +71,7 @@ async fn send(
     if let Some(stream) = gateway.pool.reuse(core.address) {
         let mut exchange = Exchange::new(gateway, connection, head, body);
         match exchange.run(core, stream, request.clone()).await? {
-            Outcome::Relayed(next) => return Ok(next),
+            Outcome::Relayed(relayed) => return Ok(relayed),
             // The core had closed the kept-alive connection as it was taken: nothing of the request was done.
             Outcome::NoResponse(NoResponse::Nothing(_)) if !exchange.body_was_started() => {}
             Outcome::NoResponse(no_response) => return Err(unavailable(core, body, &no_response)),
@@ -82,7 +83,7 @@ async fn send(
         .run(core, stream, request)
         .await?
     {
-        Outcome::Relayed(next) => Ok(next),
+        Outcome::Relayed(relayed) => Ok(relayed),
         Outcome::NoResponse(no_response) => Err(unavailable(core, body, &no_response)),
     }
 }

@@ -12,7 +12,7 @@ const QUERY_PARAMETER: &str = "corelane-route";
 const HEADER: &str = "x-corelane-route";
 
 /// How a request reaches its core.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     /// The client goes there itself.
     Redirect,

@@ -89,6 +89,7 @@ where
                 port: core_port,
                 shards: vec![[1; 16]],
             }],
+            unavailable: Vec::new(),
         };
         gateway.cluster.register(info).await.unwrap();
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -62,13 +62,28 @@ impl Mountpath {
             .mode(0o700)
             .create(root)
             .map_err(unusable)?;
+        Self::open_as(root, Some(format))
+    }
+
+    /// Locks a directory that was formatted before and reads its marker; nothing is ever formatted.
+    pub fn open_existing(root: &Path) -> Result<Self, MountpathError> {
+        Self::open_as(root, None::<fn() -> FormatOptions>)
+    }
+
+    fn open_as(root: &Path, format: Option<impl FnOnce() -> FormatOptions>) -> Result<Self, MountpathError> {
+        let unusable = |source: io::Error| MountpathError::Unusable {
+            path: root.to_owned(),
+            source,
+        };
         let marker = root.join(MARKER);
         let formatted = marker.try_exists().map_err(unusable)?;
         if !formatted {
             refuse_foreign(root)?;
         }
         let lock = take_lock(root)?;
-        if !marker.try_exists().map_err(unusable)? {
+        if let Some(format) = format
+            && !marker.try_exists().map_err(unusable)?
+        {
             write_marker(root, &format()).map_err(unusable)?;
         }
         let text = fs::read_to_string(&marker).map_err(unusable)?;

@@ -6,7 +6,7 @@ use proto::{
         payload::PayloadDeclaration,
         ticket::{self, Grant, Ticket},
     },
-    cluster::message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH},
+    cluster::message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
     s3::{name::Target, operation::Operation, query::Query},
@@ -47,11 +47,11 @@ pub fn admit(core: &Core, head: &RequestHead) -> Result<Admission, S3Error> {
                 && Operation::parse(head, &target, &query)? == *operation
                 && ticket::request_digest(head.method(), head, &query) == *request_digest
                 && same_payload(head, payload.as_ref())?
-                && core.shard(ticket.shard).is_some()
         }
         Grant::List { .. } => is_message(head, LIST_PATH),
         Grant::DeleteBatch { .. } => is_message(head, DELETE_BATCH_PATH),
         Grant::Fence { .. } => is_message(head, FENCE_PATH),
+        Grant::Stats => is_message(head, STATS_PATH),
         Grant::Relay { .. } | Grant::Register { .. } => false,
     };
     if fits {

@@ -1,14 +1,19 @@
 //! Answers without a payload from disk: errors, and small bodies.
 
-use crate::core::Core;
+use crate::{
+    core::Core,
+    stats::{Kind, RequestCounters},
+};
 use mountpath::error::StoreError;
 use proto::{
     error::{ErrorCode, S3Error},
     http::{head::Method, response::ResponseWriter},
     s3::xml_write,
 };
+use std::{cell::Cell, rc::Rc};
 
-/// What an answer needs to know of its request.
+/// What an answer needs to know of its request. The request is counted when this is dropped, with the last status that
+/// was noted: an answer may be given up for another before it is sent.
 #[derive(Debug)]
 pub struct Exchange {
     /// `x-amz-request-id`.
@@ -19,11 +24,24 @@ pub struct Exchange {
     pub resource: String,
     /// Whether the connection stays open after the answer.
     pub keep_alive: bool,
+    /// What the request is counted as.
+    pub kind: Kind,
+    /// Where it is counted.
+    pub counters: Rc<RequestCounters>,
+    /// The status it is answered with; 0 as long as there is none.
+    pub status: Cell<u16>,
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.counters.count(self.kind, self.status.get());
+    }
 }
 
 impl Exchange {
     /// Writes a head without a body: 200 with Content-Length 0, 204, 304.
     pub fn empty(&self, core: &Core, status: u16, headers: impl FnOnce(&mut ResponseWriter<'_>)) -> Vec<u8> {
+        self.status.set(status);
         let mut out = Vec::with_capacity(256);
         let mut response = ResponseWriter::new(&mut out, status, &self.request_id, &core.http_date());
         headers(&mut response);
@@ -34,6 +52,7 @@ impl Exchange {
 
     /// Writes a head and a body.
     pub fn body(&self, core: &Core, status: u16, content_type: &str, body: &[u8]) -> Vec<u8> {
+        self.status.set(status);
         let mut out = Vec::with_capacity(256 + body.len());
         let mut response = ResponseWriter::new(&mut out, status, &self.request_id, &core.http_date());
         response.header("Content-Type", content_type);

@@ -4,16 +4,18 @@
 use crate::{
     config::{Config, Durability},
     core::{Core, CoreParts},
+    failed_shards::{FailedShard, await_cores, leave_out},
     limits::{
         BIND_WAIT, CONNECTIONS_PER_CORE_MAX, CORE_MEMORY_BYTES_MIN, DESCRIPTORS_RESERVED, DRAIN_TIMEOUT,
         LISTEN_BACKLOG, SHARD_INDEX_BYTES_MIN, UNSENT_BYTES_MAX, UPLOADS_PER_CORE_MAX,
     },
     membership::{Membership, RegisterError},
+    mountpath_set::{MountpathSet, MountpathSetError},
     rt::{self, Listener},
     server,
 };
 use mountpath::{
-    layout::{FormatOptions, Mountpath, ShardPaths, random_uuid},
+    layout::{ShardPaths, random_uuid},
     shard_store::{ShardStore, StoreOptions},
 };
 use proto::{
@@ -38,9 +40,7 @@ use std::{
 #[allow(missing_docs)]
 pub enum BootError {
     #[error(transparent)]
-    Mountpath(#[from] mountpath::error::MountpathError),
-    #[error("{0} and {1} belong to different nodes; start each node with its own directories")]
-    MixedNodes(String, String),
+    Mountpaths(#[from] MountpathSetError),
     #[error("port {0} on {1} is in use; stop what holds it or give another --port")]
     PortInUse(u16, IpAddr),
     #[error("cannot listen on {1} port {0}: {2}; give another --host or --port")]
@@ -75,14 +75,15 @@ struct CorePlan {
     port: u16,
     cpu: usize,
     shards: Vec<(ShardPaths, [u8; 16])>,
+    unavailable: Vec<[u8; 16]>,
 }
 
 /// Starts everything; returns when all cores serve and every gateway knows the node.
 pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootError> {
     let cpus = cpus(config)?;
     let key = read_cluster_key(config)?;
-    let mountpaths = open_mountpaths(config, cpus.len())?;
-    let node = mountpaths.first().map(Mountpath::node).unwrap_or_default();
+    let mountpaths = MountpathSet::open(&config.mountpaths, cpus.len())?;
+    let node = mountpaths.node;
     let plans = plan(config, &cpus, &mountpaths)?;
     let cores = plans
         .iter()
@@ -96,18 +97,19 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
     } else {
         config.host
     };
-    let info = NodeInfo {
+    let mut info = NodeInfo {
         node,
         address: address.to_string(),
         advertise: config.advertise.clone(),
         cores,
+        unavailable: mountpaths.missing.concat(),
     };
     let seed = u64::from_le_bytes(
         random_uuid().map_err(BootError::Random)?[..8]
             .try_into()
             .unwrap_or_default(),
     );
-    let shard_count = mountpaths.iter().map(|mountpath| mountpath.shards().len()).sum();
+    let shard_count = plans.iter().map(|plan| plan.shards.len()).sum();
     let memory = (config.memory / cpus.len()).max(CORE_MEMORY_BYTES_MIN);
     let (reports, ready) = channel();
     let (finish, finished) = channel();
@@ -124,6 +126,7 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             scrub_interval: (config.scrub_interval > 0).then(|| Duration::from_secs(config.scrub_interval)),
             stopping: Arc::clone(stopping),
             seed: seed.rotate_left(u32::try_from(index).unwrap_or(0)),
+            unavailable: plan.unavailable,
         };
         let reports = reports.clone();
         let finish = finish.clone();
@@ -133,7 +136,8 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
         threads.push(thread);
     }
     drop(reports);
-    await_cores(&ready, threads.len())?;
+    let failed = await_cores(&ready, threads.len())?;
+    leave_out(&mut info, failed, shard_count)?;
     join_cluster(key, &info, config, stopping)?;
     // The directories stay locked until the process ends.
     std::mem::forget(mountpaths);
@@ -193,32 +197,8 @@ fn read_cluster_key(config: &Config) -> Result<[u8; 32], BootError> {
     sigv4::from_hex(text.trim()).ok_or_else(|| failed("it must hold 64 hex digits".to_owned()))
 }
 
-fn open_mountpaths(config: &Config, core_count: usize) -> Result<Vec<Mountpath>, BootError> {
-    let mut node = None;
-    for root in &config.mountpaths {
-        node = node.or(Mountpath::peek_node(root)?);
-    }
-    let fresh = random_uuid().map_err(BootError::Random)?;
-    let format = FormatOptions {
-        node: node.unwrap_or(fresh),
-        shard_count: core_count,
-    };
-    let mut mountpaths: Vec<Mountpath> = Vec::new();
-    for root in &config.mountpaths {
-        let mountpath = Mountpath::open(root, || format.clone())?;
-        if let Some(first) = mountpaths.first().filter(|first| first.node() != mountpath.node()) {
-            return Err(BootError::MixedNodes(
-                first.root().display().to_string(),
-                root.display().to_string(),
-            ));
-        }
-        mountpaths.push(mountpath);
-    }
-    Ok(mountpaths)
-}
-
 /// Shards go to cores by number, modulo; ports follow each other.
-fn plan(config: &Config, cpus: &[usize], mountpaths: &[Mountpath]) -> Result<Vec<CorePlan>, BootError> {
+fn plan(config: &Config, cpus: &[usize], mountpaths: &MountpathSet) -> Result<Vec<CorePlan>, BootError> {
     let mut plans = Vec::new();
     for (index, cpu) in cpus.iter().enumerate() {
         let port = match config.port {
@@ -244,13 +224,22 @@ fn plan(config: &Config, cpus: &[usize], mountpaths: &[Mountpath]) -> Result<Vec
             port,
             cpu: *cpu,
             shards: Vec::new(),
+            unavailable: Vec::new(),
         });
     }
-    for mountpath in mountpaths {
+    for mountpath in &mountpaths.usable {
         for (index, uuid) in mountpath.shards().iter().enumerate() {
             let core = index % plans.len();
             if let Some(plan) = plans.get_mut(core) {
                 plan.shards.push((mountpath.shard_paths(index), *uuid));
+            }
+        }
+    }
+    for shards in &mountpaths.missing {
+        for (index, uuid) in shards.iter().enumerate() {
+            let core = index % plans.len();
+            if let Some(plan) = plans.get_mut(core) {
+                plan.unavailable.push(*uuid);
             }
         }
     }
@@ -294,13 +283,14 @@ struct CoreSettings {
     scrub_interval: Option<Duration>,
     stopping: Arc<AtomicBool>,
     seed: u64,
+    unavailable: Vec<[u8; 16]>,
 }
 
 async fn run_core(
     listener: TcpListener,
     shards: Vec<(ShardPaths, [u8; 16])>,
     settings: CoreSettings,
-    reports: Sender<Result<(), (String, String)>>,
+    reports: Sender<Vec<FailedShard>>,
     finish: Sender<()>,
 ) {
     let mut stores = Vec::new();
@@ -310,6 +300,7 @@ async fn run_core(
         memory: (settings.memory / 8 / shards.len().max(1)).max(SHARD_INDEX_BYTES_MIN),
         ..StoreOptions::default()
     };
+    let mut failed = Vec::new();
     for (paths, uuid) in shards {
         let name = paths.root().display().to_string();
         match ShardStore::open(paths, uuid, options).await {
@@ -328,15 +319,18 @@ async fn run_core(
                 stores.push(store);
             }
             Err(error) => {
-                let _ = reports.send(Err((name, error.to_string())));
-                return;
+                let reason = error.to_string();
+                failed.push(FailedShard { uuid, name, reason });
             }
         }
     }
+    let mut unavailable = settings.unavailable;
+    unavailable.extend(failed.iter().map(|shard| shard.uuid));
     let core = Core::new(CoreParts {
         node: settings.node,
         index: settings.index,
         shards: stores,
+        unavailable,
         ticket_key: TicketKey::from_bytes(settings.key),
         gateways: settings.gateways,
         memory: settings.memory,
@@ -344,7 +338,7 @@ async fn run_core(
         stopping: settings.stopping,
         request_seed: settings.seed,
     });
-    let _ = reports.send(Ok(()));
+    let _ = reports.send(failed);
     drop(reports);
     server::run(Rc::clone(&core), Listener::from_std(listener)).await;
     for shard in &core.shards {
@@ -355,17 +349,6 @@ async fn run_core(
     let _ = finish.send(());
     // The process ends from here: taking the executor down first would drop tasks that wake each other.
     std::future::pending().await
-}
-
-fn await_cores(ready: &Receiver<Result<(), (String, String)>>, count: usize) -> Result<(), BootError> {
-    for index in 0..count {
-        match ready.recv() {
-            Ok(Ok(())) => {}
-            Ok(Err((shard, reason))) => return Err(BootError::Shard(shard, reason)),
-            Err(_) => return Err(BootError::Core(index, "its thread ended".to_owned())),
-        }
-    }
-    Ok(())
 }
 
 /// Registers once, then keeps registering in the background.

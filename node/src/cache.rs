@@ -3,7 +3,11 @@
 use crate::limits::CACHE_COPY_BYTES_MAX;
 use mountpath::io::ReadBuffer;
 use quick_cache::{Weighter, unsync::Cache};
-use std::{cell::RefCell, ops::Deref, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    ops::Deref,
+    rc::Rc,
+};
 
 /// A block of an object's version: sequences are never used twice within a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,26 +62,54 @@ impl Weighter<BlockKey, Block> for ByBytes {
 }
 
 /// Blocks by key.
-pub struct BlockCache(RefCell<Cache<BlockKey, Block, ByBytes>>);
+pub struct BlockCache {
+    blocks: RefCell<Cache<BlockKey, Block, ByBytes>>,
+    hits: Cell<u64>,
+    misses: Cell<u64>,
+}
 
 impl BlockCache {
     /// A cache of at most `bytes`.
     pub fn new(bytes: usize) -> Self {
         const TYPICAL_ENTRY_BYTES: usize = 16 * 1024;
-        Self(RefCell::new(Cache::with_weighter(
-            bytes / TYPICAL_ENTRY_BYTES,
-            bytes as u64,
-            ByBytes,
-        )))
+        let blocks = Cache::with_weighter(bytes / TYPICAL_ENTRY_BYTES, bytes as u64, ByBytes);
+        Self {
+            blocks: RefCell::new(blocks),
+            hits: Cell::new(0),
+            misses: Cell::new(0),
+        }
     }
 
     /// The block, if it is here.
     pub fn block(&self, key: BlockKey) -> Option<Block> {
-        self.0.borrow_mut().get(&key).cloned()
+        let found = self.blocks.borrow_mut().get(&key).cloned();
+        let counter = if found.is_some() { &self.hits } else { &self.misses };
+        counter.set(counter.get() + 1);
+        found
     }
 
     /// Keeps a verified block.
     pub fn insert(&self, key: BlockKey, block: Block) {
-        self.0.borrow_mut().insert(key, block);
+        self.blocks.borrow_mut().insert(key, block);
+    }
+
+    /// Blocks that were found.
+    pub fn hits(&self) -> u64 {
+        self.hits.get()
+    }
+
+    /// Blocks that were looked for in vain.
+    pub fn misses(&self) -> u64 {
+        self.misses.get()
+    }
+
+    /// Bytes held.
+    pub fn used_bytes(&self) -> u64 {
+        self.blocks.borrow().weight()
+    }
+
+    /// Most bytes held.
+    pub fn limit_bytes(&self) -> u64 {
+        self.blocks.borrow().capacity()
     }
 }

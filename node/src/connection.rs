@@ -7,12 +7,13 @@ use crate::{
     limits::{BODY_TIMEOUT, LINGER_BYTES_MAX, LINGER_TIMEOUT},
     recv::Inbox,
     rt::Stream,
+    stats::Kind,
 };
 use proto::{
     error::{ErrorCode, S3Error},
     http::head::{BodyFraming, HeadError, Method, RequestHead},
 };
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 /// A client's connection while a core serves it.
 pub struct Connection<'c> {
@@ -43,12 +44,15 @@ impl Drop for Connection<'_> {
 
 impl Connection<'_> {
     /// What answers to a request need.
-    pub fn exchange_for(&self, head: &RequestHead) -> Exchange {
+    pub fn exchange_for(&self, head: &RequestHead, kind: Kind) -> Exchange {
         Exchange {
             request_id: self.core.next_request_id(),
             method: head.method(),
             resource: head.raw_path().to_owned(),
             keep_alive: head.keep_alive() && !self.core.is_stopping(),
+            kind,
+            counters: Rc::clone(&self.core.counters.requests),
+            status: Cell::new(0),
         }
     }
 
@@ -94,6 +98,9 @@ impl Connection<'_> {
             method: Method::Other,
             resource: "/".to_owned(),
             keep_alive: false,
+            kind: Kind::Refused,
+            counters: Rc::clone(&self.core.counters.requests),
+            status: Cell::new(0),
         };
         let error = match error {
             HeadError::TooLarge | HeadError::TooManyHeaders => S3Error::new(ErrorCode::RequestHeaderSectionTooLarge),

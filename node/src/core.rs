@@ -1,6 +1,6 @@
 //! One core: what its connections share. Single-threaded; nothing here is locked or atomic but the stop flag.
 
-use crate::{cache::BlockCache, deadline::Deadlines, window::Window};
+use crate::{cache::BlockCache, deadline::Deadlines, stats::Counters, window::Window};
 use mountpath::{
     buffer::{BufferPool, Reservation},
     shard_store::ShardStore,
@@ -23,8 +23,10 @@ pub struct Core {
     pub node: [u8; 16],
     /// This core's number within the node.
     pub index: u16,
-    /// The shards it owns.
+    /// The shards it owns and serves.
     pub shards: Vec<Rc<ShardStore>>,
+    /// The shards it owns and cannot serve: what is asked of them is answered 503.
+    pub unavailable: Vec<[u8; 16]>,
     /// Opens tickets, seals relay tickets.
     pub ticket_key: TicketKey,
     /// Where requests without a ticket go.
@@ -42,6 +44,8 @@ pub struct Core {
     pub relays: Cell<usize>,
     /// Blobs being received right now, each an open file.
     pub uploads: Cell<usize>,
+    /// What it counts.
+    pub counters: Counters,
     stalled: RefCell<Vec<Weak<RefCell<Window>>>>,
     connections: Cell<usize>,
     connections_max: usize,
@@ -60,6 +64,8 @@ pub struct CoreParts {
     pub index: u16,
     /// See [`Core`].
     pub shards: Vec<Rc<ShardStore>>,
+    /// See [`Core`].
+    pub unavailable: Vec<[u8; 16]>,
     /// See [`Core`].
     pub ticket_key: TicketKey,
     /// See [`Core`].
@@ -82,6 +88,7 @@ impl Core {
             node: parts.node,
             index: parts.index,
             shards: parts.shards,
+            unavailable: parts.unavailable,
             ticket_key: parts.ticket_key,
             gateways: parts.gateways,
             cache: BlockCache::new(parts.memory / 8 * 3),
@@ -90,6 +97,7 @@ impl Core {
             deadlines: Deadlines::default(),
             relays: Cell::new(0),
             uploads: Cell::new(0),
+            counters: Counters::default(),
             stalled: RefCell::default(),
             connections: Cell::new(0),
             connections_max: parts.connections_max,

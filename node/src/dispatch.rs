@@ -3,6 +3,7 @@
 use crate::{
     connection::{After, Connection},
     op,
+    stats::Kind,
 };
 use proto::{
     auth::ticket::{Grant, Ticket},
@@ -13,8 +14,8 @@ use proto::{
 
 /// Performs what a ticket allows and answers.
 pub async fn perform(connection: &mut Connection<'_>, head: &RequestHead, ticket: Ticket, query: &Query) -> After {
-    let exchange = connection.exchange_for(head);
     let Ticket { shard, grant, .. } = ticket;
+    let exchange = connection.exchange_for(head, Kind::of(&grant));
     match grant {
         Grant::Object {
             operation,
@@ -40,11 +41,18 @@ pub async fn perform(connection: &mut Connection<'_>, head: &RequestHead, ticket
                 }
             }
         }
+        // A page without what such a shard holds would look complete, and a bucket with an unfenced shard empty.
+        Grant::List { .. } | Grant::Fence { .. } if !connection.core.unavailable.is_empty() => {
+            connection
+                .refuse(head, exchange, &S3Error::new(ErrorCode::ServiceUnavailable))
+                .await
+        }
         Grant::List { bucket, query } => op::list::run(connection, head, exchange, bucket, &query).await,
         Grant::DeleteBatch { bucket, body_sha256 } => {
             op::delete_batch::run(connection, head, exchange, bucket, body_sha256).await
         }
         Grant::Fence { bucket, fenced } => op::fence::run(connection, head, exchange, bucket, fenced).await,
+        Grant::Stats => op::stats::run(connection, exchange).await,
         Grant::Relay { .. } | Grant::Register { .. } => {
             connection
                 .refuse(head, exchange, &S3Error::new(ErrorCode::AccessDenied))

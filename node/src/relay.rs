@@ -7,6 +7,7 @@ use crate::{
     deadline::Deadline,
     limits::{BODY_TIMEOUT, RELAY_BUFFER_BYTES, RELAY_TIMEOUT, RELAYS_PER_CORE_MAX},
     rt::{Stream, within},
+    stats::Kind,
 };
 use proto::{
     auth::ticket::{Grant, Principal, RELAY_HEADER, Ticket},
@@ -26,6 +27,7 @@ pub async fn run(mut connection: Connection<'_>, head: RequestHead) {
         return refuse(connection, &head).await;
     };
     core.relays.set(core.relays.get() + 1);
+    core.counters.requests.count(Kind::Relay, 0);
     let first = opening(&core, &connection, &head);
     if gateway.write_all(&first).await.is_ok() && gateway.write_all(connection.inbox.unread()).await.is_ok() {
         let count = connection.inbox.unread().len();
@@ -37,7 +39,7 @@ pub async fn run(mut connection: Connection<'_>, head: RequestHead) {
 
 async fn refuse(mut connection: Connection<'_>, head: &RequestHead) {
     let error = S3Error::new(ErrorCode::SlowDown);
-    let exchange = connection.exchange_for(head);
+    let exchange = connection.exchange_for(head, Kind::Relay);
     connection.refuse(head, exchange, &error).await;
 }
 

@@ -15,11 +15,15 @@ use std::{
     net::{Shutdown, SocketAddr},
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
     pin::Pin,
+    rc::Rc,
     thread::JoinHandle,
     time::Duration,
 };
 
-use crate::limits::{EXECUTOR_IO_BYTES, RING_DEPTH};
+use crate::{
+    limits::{EXECUTOR_IO_BYTES, RING_DEPTH},
+    stats::Traffic,
+};
 use futures_lite::io::{AsyncRead, AsyncWrite};
 
 /// Starts an executor on a thread pinned to `cpu` and runs the future there.
@@ -77,7 +81,7 @@ impl Listener {
     pub async fn accept(&self) -> io::Result<Stream> {
         let stream = self.0.accept().await.map_err(io::Error::from)?;
         stream.set_nodelay(true).map_err(io::Error::from)?;
-        Ok(Stream(stream))
+        Ok(Stream::new(stream))
     }
 }
 
@@ -95,42 +99,61 @@ impl SocketNumber {
 }
 
 /// A TCP connection. Reads and writes go straight to and from the caller's buffers.
-pub struct Stream(TcpStream);
+pub struct Stream {
+    socket: TcpStream,
+    traffic: Option<Rc<Traffic>>,
+}
 
 impl Stream {
+    fn new(socket: TcpStream) -> Self {
+        Self { socket, traffic: None }
+    }
+
+    /// Counts the bytes of this connection from here on.
+    pub fn count_into(&mut self, traffic: &Rc<Traffic>) {
+        self.traffic = Some(Rc::clone(traffic));
+    }
+
     /// Connects.
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await.map_err(io::Error::from)?;
         stream.set_nodelay(true).map_err(io::Error::from)?;
-        Ok(Self(stream))
+        Ok(Self::new(stream))
     }
 
     /// Another handle of the same connection, for the other direction.
     pub fn duplicate(&self) -> io::Result<Self> {
         let copy: OwnedFd = self.fd().try_clone_to_owned()?;
         // SAFETY: the descriptor was just made and is owned by nobody else.
-        Ok(Self(unsafe { TcpStream::from_raw_fd(copy.into_raw_fd()) }))
+        let socket = unsafe { TcpStream::from_raw_fd(copy.into_raw_fd()) };
+        let traffic = self.traffic.clone();
+        Ok(Self { socket, traffic })
     }
 
     /// Receives what there is, at most a buffer full; 0 at the end.
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|context| Pin::new(&mut self.0).poll_read(context, buffer)).await
+        let received = poll_fn(|context| Pin::new(&mut self.socket).poll_read(context, buffer)).await?;
+        if let Some(traffic) = &self.traffic {
+            traffic.receive(received);
+        }
+        Ok(received)
     }
 
     /// Waits until there is something to receive, without a buffer.
     pub async fn readable(&self) -> io::Result<()> {
         let mut byte = [0u8; 1];
-        self.0.peek(&mut byte).await.map_err(io::Error::from)?;
+        self.socket.peek(&mut byte).await.map_err(io::Error::from)?;
         Ok(())
     }
 
     /// Sends all bytes.
     pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let sent = poll_fn(|context| Pin::new(&mut self.0).poll_write(context, bytes)).await?;
+            let sent = poll_fn(|context| Pin::new(&mut self.socket).poll_write(context, bytes)).await?;
             if sent == 0 {
                 return Err(io::Error::from(io::ErrorKind::WriteZero));
             }
+            self.note_sent(sent);
             bytes = bytes.get(sent..).unwrap_or_default();
         }
         Ok(())
@@ -145,7 +168,10 @@ impl Stream {
             &mut control,
             SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
         ) {
-            Ok(sent) => Ok(Some(sent)),
+            Ok(sent) => {
+                self.note_sent(sent);
+                Ok(Some(sent))
+            }
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -159,21 +185,27 @@ impl Stream {
 
     /// Closes both directions.
     pub async fn close(&self) {
-        let _ = self.0.shutdown(Shutdown::Both).await;
+        let _ = self.socket.shutdown(Shutdown::Both).await;
     }
 
     /// The peer's address.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.0.peer_addr().ok()
+        self.socket.peer_addr().ok()
     }
 
     /// The socket's number; the caller forgets it before this stream is dropped.
     pub fn number(&self) -> SocketNumber {
-        SocketNumber(self.0.as_raw_fd())
+        SocketNumber(self.socket.as_raw_fd())
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
         // SAFETY: the descriptor lives as long as `self`.
-        unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
+        unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) }
+    }
+
+    fn note_sent(&self, bytes: usize) {
+        if let Some(traffic) = &self.traffic {
+            traffic.send(bytes);
+        }
     }
 }

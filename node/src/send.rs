@@ -291,7 +291,11 @@ async fn load(
     key: BlockKey,
     memory: Reservation,
 ) -> Result<Loaded, StoreError> {
-    let bytes = shard.read_block(&object, key.block, verify).await?;
+    let bytes = shard.read_block(&object, key.block, verify).await;
+    if matches!(bytes, Err(StoreError::Damaged(_))) {
+        shard.note_damage();
+    }
+    let bytes = bytes?;
     let block = Block::new(bytes);
     if verify {
         // What is in the cache was verified, whatever its bucket's property says later.

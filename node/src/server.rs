@@ -11,6 +11,7 @@ use crate::{
     recv::{self, HeadOutcome, Inbox},
     relay,
     rt::{self, Listener, Stream},
+    stats::Kind,
 };
 use std::{rc::Rc, time::Instant};
 
@@ -34,10 +35,11 @@ async fn accept(core: Rc<Core>, listener: Listener) {
     loop {
         match listener.accept().await {
             Ok(_) if core.is_stopping() => return,
-            Ok(stream) => {
+            Ok(mut stream) => {
                 let Some(counted) = core.count_connection() else {
                     continue;
                 };
+                stream.count_into(&core.counters.traffic);
                 let deadline = core.deadlines.add(stream.number(), HEAD_TIMEOUT);
                 let core = Rc::clone(&core);
                 rt::spawn(async move {
@@ -84,7 +86,7 @@ async fn serve(core: &Rc<Core>, stream: Stream, deadline: Rc<Deadline>) {
                     dispatch::perform(&mut connection, &head, *ticket, &query).await
                 }
                 Err(error) => {
-                    let exchange = connection.exchange_for(&head);
+                    let exchange = connection.exchange_for(&head, Kind::Refused);
                     connection.refuse(&head, exchange, &error).await
                 }
             },

@@ -41,3 +41,5 @@ pub const BLOCK_BYTES: usize = 128 * 1024;
 pub const INLINE_OBJECT_BYTES_MAX: u64 = 256 * 1024;
 /// Most shards in a cluster map: a core's and a gateway's cost per request grows with it.
 pub const SHARD_COUNT_MAX: usize = 4096;
+/// Most pairs of operation and status class a core counts.
+pub const REQUEST_COUNTS_MAX: usize = 256;

@@ -281,6 +281,7 @@ fn grants() -> Vec<Grant> {
             client: "127.0.0.1:4711".to_owned(),
         },
         Grant::Register { node: [3; 16] },
+        Grant::Stats,
     ]
 }
 

@@ -15,6 +15,7 @@ pub mod random;
 pub mod raw;
 pub mod request;
 pub mod sign;
+pub mod small_disk;
 pub mod store;
 pub mod tickets;
 pub mod value;

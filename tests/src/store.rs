@@ -7,6 +7,7 @@ use crate::{
     raw::{Connection, Response},
     request::Request,
     sign::Signer,
+    small_disk::SmallDisk,
     tickets::parts,
 };
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -27,6 +28,7 @@ pub const SECRET_KEY: &str = "test-secret-key-of-forty-characters-0001";
 #[derive(Debug)]
 pub struct Store {
     directory: Directory,
+    disk: Option<SmallDisk>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     running: Option<Running>,
@@ -54,8 +56,26 @@ impl Store {
 
     /// A store with further flags and environment variables.
     pub fn start_with_environment(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_in(Directory::new(), None, arguments, environment)
+    }
+
+    /// A store whose data directory is a file system of so many bytes. `None`, with the reason on standard error, where
+    /// tests may not mount one.
+    pub fn start_on_small_disk(bytes: u64, arguments: &[&str]) -> Option<Self> {
+        let directory = Directory::new();
+        let disk = SmallDisk::new(directory.join("disk"), directory.join("data"), bytes)?;
+        Some(Self::start_in(directory, Some(disk), arguments, &[]))
+    }
+
+    fn start_in(
+        directory: Directory,
+        disk: Option<SmallDisk>,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut store = Self {
-            directory: Directory::new(),
+            directory,
+            disk,
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             environment: environment
                 .iter()
@@ -155,7 +175,7 @@ impl Store {
     }
 
     fn command(&self) -> Command {
-        let mut command = serve_command();
+        let mut command = serve_through(self.disk.as_ref());
         command
             .args(["--json", "--port", "0", "--cores", &cores().to_string(), "--data"])
             .arg(self.data())
@@ -315,7 +335,14 @@ fn wait_until_gone(children: &[(u32, String)]) {
 
 /// `corelane serve` without flags: in a process group of its own, with the tests' credentials.
 pub fn serve_command() -> Command {
-    let mut command = Command::new(program("corelane"));
+    serve_through(None)
+}
+
+fn serve_through(disk: Option<&SmallDisk>) -> Command {
+    let mut command = match disk {
+        Some(disk) => disk.command(&program("corelane")),
+        None => Command::new(program("corelane")),
+    };
     command
         .arg("serve")
         .env_remove("CORELANE_LOG")

@@ -4,6 +4,7 @@
 mod health;
 mod hyper_io;
 mod keys;
+mod metrics;
 
 use crate::{
     auth::{self, Caller},
@@ -29,23 +30,28 @@ pub fn is_admin_path(path: &str) -> bool {
     path == "/v1" || path.starts_with("/v1/")
 }
 
-/// An answer in JSON.
+/// An answer, in JSON unless it says otherwise.
 #[derive(Debug)]
 struct Reply {
     status: u16,
+    content_type: &'static str,
     body: Vec<u8>,
 }
 
 impl Reply {
     fn json(status: u16, value: &impl Serialize) -> Self {
         match serde_json::to_vec(value) {
-            Ok(body) => Self { status, body },
+            Ok(body) => Self {
+                body,
+                ..Self::empty(status)
+            },
             Err(_) => Self::empty(500),
         }
     }
     fn empty(status: u16) -> Self {
         Self {
             status,
+            content_type: "application/json",
             body: Vec::new(),
         }
     }
@@ -90,6 +96,7 @@ pub async fn serve(gateway: Rc<Gateway>, connection: Connection, head: RequestHe
 async fn answer(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming) -> Response<Full<Bytes>> {
     let id = gateway.request_ids.next();
     let reply = route(gateway, head, body).await.unwrap_or_else(Reply::from);
+    gateway.requests.count(Some("Admin"), reply.status, None);
     tracing::debug!(
         request_id = id,
         method = head.method_name(),
@@ -99,7 +106,7 @@ async fn answer(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming) -> Re
     );
     let mut response = Response::builder().status(reply.status).header("x-amz-request-id", id);
     if !reply.body.is_empty() {
-        response = response.header("content-type", "application/json");
+        response = response.header("content-type", reply.content_type);
     }
     response.body(Full::new(reply.body.into())).unwrap_or_default()
 }
@@ -110,6 +117,11 @@ async fn route(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming) -> Res
     Ok(match (path.trim_end_matches('/'), head.method()) {
         ("/health", Method::Get | Method::Head) => health::serve(gateway),
         ("/health", _) => not_allowed(),
+        ("/metrics", Method::Get) => {
+            caller(gateway, head)?;
+            metrics::serve(gateway).await
+        }
+        ("/metrics", _) => not_allowed(),
         ("/keys", Method::Get) => {
             root_caller(gateway, head)?;
             keys::list(gateway)
@@ -128,12 +140,19 @@ async fn route(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming) -> Res
     })
 }
 
-/// Only the root user administers. Any refusal is 403.
+/// Only the root user administers.
 fn root_caller(gateway: &Gateway, head: &RequestHead) -> Result<Caller, S3Error> {
+    match caller(gateway, head)? {
+        caller if caller.user.is_root() => Ok(caller),
+        _ => Err(ErrorCode::AccessDenied.into()),
+    }
+}
+
+/// Whoever has a valid key. Any refusal is 403.
+fn caller(gateway: &Gateway, head: &RequestHead) -> Result<Caller, S3Error> {
     let query = Query::parse(head.raw_query())?;
     match auth::authenticate(gateway, head, &query) {
-        Ok(caller) if caller.user.is_root() => Ok(caller),
-        Ok(_) => Err(ErrorCode::AccessDenied.into()),
+        Ok(caller) => Ok(caller),
         Err(error) if error.status() == 403 => Err(error),
         Err(error) => Err(S3Error::with_message(ErrorCode::AccessDenied, error.message)),
     }

@@ -8,9 +8,10 @@ use crate::{
     limits::{BUSY_RETRY_TIME, COMMIT_BATCH_MAX, STORE_CACHE_BYTES},
     rt,
 };
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition, TableError};
 use std::{
     cell::RefCell,
+    io,
     path::Path,
     rc::Rc,
     sync::mpsc,
@@ -48,13 +49,15 @@ impl RedbStore {
     /// retried: after a kill the kernel lets go of it late.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join("meta.redb");
-        let database = open_retrying(&path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => StoreError(format!(
-                "{} is in use: stop the gateway that uses it, or give another --state directory",
-                path.display()
-            )),
-            error => StoreError(format!("{}: {error}", path.display())),
-        })?;
+        let database = prepare(directory, &path)
+            .and_then(|()| open_retrying(&path))
+            .map_err(|error| match error {
+                DatabaseError::DatabaseAlreadyOpen => StoreError(format!(
+                    "{} is in use: stop the gateway that uses it, or give another --state directory",
+                    path.display()
+                )),
+                error => StoreError(format!("{}: {error}", path.display())),
+            })?;
         let (requests, incoming) = mpsc::channel();
         let (decided, mut outcomes) = mailbox();
         let thread = std::thread::Builder::new()
@@ -122,6 +125,24 @@ async fn deliver(outcomes: &mut Receiver<Decided>, observer: &RefCell<Option<Obs
         }
         decided.reply.send(decided.result);
     }
+}
+
+/// Makes a store that is not there yet under another name, and renames it when it is whole: redb takes a file for none
+/// of its own, and refuses it for ever, when it was killed before it wrote the magic number, which it does last.
+fn prepare(directory: &Path, path: &Path) -> Result<(), DatabaseError> {
+    let failed = |error| DatabaseError::Storage(StorageError::Io(error));
+    if path.try_exists().map_err(failed)? {
+        return Ok(());
+    }
+    let unfinished = path.with_extension("new");
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    drop(Database::builder().create(&unfinished)?);
+    std::fs::rename(&unfinished, path)
+        .and_then(|()| std::fs::File::open(directory)?.sync_all())
+        .map_err(failed)
 }
 
 fn open_retrying(path: &Path) -> Result<Database, DatabaseError> {

@@ -116,6 +116,7 @@ pub fn object_head(
     let size = entry.meta.size;
     let mut out = Vec::with_capacity(512);
     let status = if part.is_some() { 206 } else { 200 };
+    exchange.status.set(status);
     let mut response = ResponseWriter::new(&mut out, status, &exchange.request_id, &core.http_date());
     validators(&mut response, entry);
     response.header("Accept-Ranges", "bytes");

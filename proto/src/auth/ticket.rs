@@ -107,6 +107,8 @@ pub enum Grant {
         /// The node.
         node: [u8; 16],
     },
+    /// What the core counts and holds.
+    Stats,
 }
 
 /// A ticket.
@@ -268,6 +270,9 @@ impl Grant {
             Self::Register { node } => {
                 encoder.u8(6).fixed(node);
             }
+            Self::Stats => {
+                encoder.u8(7);
+            }
         }
     }
 
@@ -297,6 +302,7 @@ impl Grant {
                 client: decoder.string()?,
             }),
             6 => Ok(Self::Register { node: decoder.array()? }),
+            7 => Ok(Self::Stats),
             _ => Err(WireError::Invalid),
         }
     }

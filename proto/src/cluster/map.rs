@@ -46,6 +46,8 @@ pub struct NodeInfo {
     pub advertise: Option<String>,
     /// Its cores, by index.
     pub cores: Vec<CoreAddress>,
+    /// Shards that belong to it and that it cannot serve now: their disk is away or broken.
+    pub unavailable: Vec<Uuid>,
 }
 
 impl ShardMap {
@@ -83,8 +85,12 @@ impl NodeInfo {
                 encoder.fixed(shard);
             }
         }
+        encoder.u32(count(self.unavailable.len()));
+        for shard in &self.unavailable {
+            encoder.fixed(shard);
+        }
     }
-    /// Decodes it; at most SHARD_COUNT_MAX cores and as many shards on all of them together.
+    /// Decodes it; at most SHARD_COUNT_MAX cores and as many shards on all of them and on none together.
     pub fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
         let node = decoder.array()?;
         let address = decoder.string()?;
@@ -96,11 +102,13 @@ impl NodeInfo {
             shards_left -= shards.len();
             Ok(CoreAddress { port, shards })
         })?;
+        let unavailable = decode_list(decoder, shards_left, |decoder| decoder.array())?;
         Ok(Self {
             node,
             address,
             advertise,
             cores,
+            unavailable,
         })
     }
 }
@@ -181,6 +189,7 @@ mod tests {
                         shards: Vec::new(),
                     },
                 ],
+                unavailable: vec![[3; 16]],
             };
             let mut encoder = Encoder::new();
             info.encode(&mut encoder);

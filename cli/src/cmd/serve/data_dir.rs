@@ -20,15 +20,17 @@ use std::{
 const CONTROL: &str = "control";
 /// Made by the node in every mountpath.
 const FORMAT_MARKER: &str = "corelane.format";
+/// Made by the node in every mountpath, once all have the marker.
+const NODE_LIST: &str = "corelane.node";
 /// In `control`: held by the `serve` that uses the store.
 const LOCK_FILE: &str = "serve.lock";
 /// mkfs makes it on every new ext file system.
 const IGNORED: &str = "lost+found";
 
-/// Data directories that exist, are writable, belong to one store and are locked by this process.
+/// The data directories of one store, new or not, locked by this process.
 #[derive(Debug)]
 pub struct DataDirs {
-    /// Absolute, in the order of the flags.
+    /// Absolute, in the order of the flags. All but the first may be away: the node says what it can do without.
     pub paths: Vec<PathBuf>,
     /// `control` in the first of them.
     pub control: PathBuf,
@@ -37,13 +39,22 @@ pub struct DataDirs {
 }
 
 impl DataDirs {
-    /// Checks all directories before it makes or touches any, then makes what is missing and takes the lock.
+    /// Checks all directories before it makes or touches any, then makes what is missing of a new store and takes the
+    /// lock.
     pub fn open(given: &[PathBuf]) -> Result<Self> {
-        for path in given {
+        let formatted = given.iter().find(|path| is_formatted(path));
+        // Of a store that exists nothing is made: a directory that is missing has its disk away, and one made in its
+        // place would hide that.
+        let needed = if formatted.is_some() {
+            given.get(..1).unwrap_or_default()
+        } else {
+            given
+        };
+        for path in needed {
             check_usable(path)?;
         }
-        check_first_is_first(given)?;
-        for path in given {
+        check_first_is_first(given, formatted)?;
+        for path in needed {
             make(path)?;
         }
         let paths = given.iter().map(|path| absolute(path)).collect::<Result<Vec<_>>>()?;
@@ -90,8 +101,12 @@ fn check_usable(path: &Path) -> Result<()> {
         .map_err(|errno| unusable(path, &io::Error::from(errno)))
 }
 
-/// `control` belongs to the first directory: in another order the store would look empty.
-fn check_first_is_first(given: &[PathBuf]) -> Result<()> {
+fn is_formatted(path: &Path) -> bool {
+    path.join(FORMAT_MARKER).exists() || path.join(NODE_LIST).exists()
+}
+
+/// `control` belongs to the first directory: in another order, or without that one, the store would look empty.
+fn check_first_is_first(given: &[PathBuf], formatted: Option<&PathBuf>) -> Result<()> {
     let Some((first, others)) = given.split_first() else {
         return Ok(());
     };
@@ -101,9 +116,10 @@ fn check_first_is_first(given: &[PathBuf]) -> Result<()> {
             other.display()
         )));
     }
-    if first.join(FORMAT_MARKER).exists() && !first.join(CONTROL).exists() {
+    if let Some(formatted) = formatted.filter(|_| !first.join(CONTROL).exists()) {
         return Err(CliError::failed(format!(
-            "{} holds objects of a store whose first --data directory is another one; name that one first",
+            "{} belongs to a store whose first --data directory is not {}; name that one first, or mount its disk",
+            formatted.display(),
             first.display()
         )));
     }
@@ -119,7 +135,10 @@ fn make(path: &Path) -> Result<()> {
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::fs::canonicalize(path).map_err(|error| unusable(path, &error))
+    // What is away has no canonical path.
+    std::fs::canonicalize(path)
+        .or_else(|_| std::path::absolute(path))
+        .map_err(|error| unusable(path, &error))
 }
 
 fn check_apart(paths: &[PathBuf]) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Waits until requests would succeed: `GET /v1/health` answers 200.
+//! Waits until requests would succeed: `GET /v1/health` answers 200, or says that some of the disks are away.
 
 use super::children::{Children, Interrupted};
 use crate::{
@@ -11,13 +11,24 @@ use std::{
     time::Instant,
 };
 
-/// Asks until the answer is 200, a child ends, a signal comes, or the time is over.
+/// Asks until the answer is 200, a child ends, a signal comes, or the time is over. A store that can serve some of its
+/// data does so, with a warning.
 pub fn wait_until_healthy(gateway: SocketAddr, children: &mut Children) -> Result<(), Interrupted> {
     let deadline = Instant::now() + HEALTH_WAIT;
     loop {
         let state = match ask(gateway) {
             Ok((200, _)) => return Ok(()),
-            Ok((_, body)) => body,
+            Ok((_, body)) => match degraded(&body) {
+                Some(reason) => {
+                    // In one piece: the processes write to the same place.
+                    let warning = format!(
+                        "warning: the store serves a part of its data: {reason}; the log above names what is missing\n"
+                    );
+                    let _ = io::stderr().write_all(warning.as_bytes());
+                    return Ok(());
+                }
+                None => body,
+            },
             Err(error) => error.to_string(),
         };
         if Instant::now() >= deadline {
@@ -27,6 +38,13 @@ pub fn wait_until_healthy(gateway: SocketAddr, children: &mut Children) -> Resul
         }
         children.pause(HEALTH_PAUSE)?;
     }
+}
+
+/// Why a store serves only a part of its data, if it does.
+fn degraded(body: &str) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    (body.get("status")?.as_str()? == "degraded").then_some(())?;
+    Some(body.get("reason")?.as_str()?.to_owned())
 }
 
 /// The status and the body of one answer.
@@ -51,12 +69,26 @@ fn parse(answer: &str) -> Option<(u16, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{degraded, parse};
 
     #[test]
     fn a_status_and_a_body_are_found() {
         let answer = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}";
         assert_eq!(parse(answer), Some((503, "{}".to_owned())));
         assert_eq!(parse("nonsense"), None);
+    }
+
+    #[test]
+    fn a_part_of_the_data_is_told_from_none() {
+        let body = r#"{"status":"degraded","reason":"1 of 2 shards"}"#;
+        assert_eq!(degraded(body).as_deref(), Some("1 of 2 shards"));
+        for other in [
+            r#"{"status":"unavailable","reason":"none"}"#,
+            r#"{"status":"ok"}"#,
+            "{}",
+            "",
+        ] {
+            assert_eq!(degraded(other), None);
+        }
     }
 }

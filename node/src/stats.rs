@@ -1,0 +1,255 @@
+//! What a core counts, and how it is told. Single-threaded like the core: plain cells, no atomics.
+
+use crate::core::Core;
+use mountpath::{buffer::BufferPool, shard_store::ShardStore};
+use proto::{
+    auth::ticket::Grant,
+    cluster::message::{CoreStats, PoolStats, RequestCount, ShardState, ShardStats},
+    s3::operation::Operation,
+};
+use std::{cell::Cell, fmt, rc::Rc};
+
+/// What a request to a core is counted as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// See S3.
+    PutObject,
+    /// See S3.
+    GetObject,
+    /// See S3.
+    HeadObject,
+    /// See S3.
+    DeleteObject,
+    /// A gateway's message.
+    List,
+    /// A gateway's message.
+    DeleteBatch,
+    /// A gateway's message.
+    Fence,
+    /// A gateway's message.
+    Stats,
+    /// A connection without a ticket, passed through to a gateway; counted once, without a status.
+    Relay,
+    /// No valid ticket, or not HTTP.
+    Refused,
+}
+
+impl Kind {
+    const ALL: [Self; 10] = [
+        Self::PutObject,
+        Self::GetObject,
+        Self::HeadObject,
+        Self::DeleteObject,
+        Self::List,
+        Self::DeleteBatch,
+        Self::Fence,
+        Self::Stats,
+        Self::Relay,
+        Self::Refused,
+    ];
+
+    /// Of a request with this grant.
+    pub fn of(grant: &Grant) -> Self {
+        match grant {
+            Grant::Object { operation, .. } => match operation {
+                Operation::PutObject => Self::PutObject,
+                Operation::GetObject => Self::GetObject,
+                Operation::HeadObject => Self::HeadObject,
+                Operation::DeleteObject => Self::DeleteObject,
+                _ => Self::Refused,
+            },
+            Grant::List { .. } => Self::List,
+            Grant::DeleteBatch { .. } => Self::DeleteBatch,
+            Grant::Fence { .. } => Self::Fence,
+            Grant::Stats => Self::Stats,
+            Grant::Relay { .. } | Grant::Register { .. } => Self::Refused,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::PutObject => "PutObject",
+            Self::GetObject => "GetObject",
+            Self::HeadObject => "HeadObject",
+            Self::DeleteObject => "DeleteObject",
+            Self::List => "List",
+            Self::DeleteBatch => "DeleteBatch",
+            Self::Fence => "Fence",
+            Self::Stats => "Stats",
+            Self::Relay => "Relay",
+            Self::Refused => "Refused",
+        }
+    }
+}
+
+/// Classes of status, by their hundreds; 0 is no status at all.
+const STATUS_CLASSES: usize = 6;
+
+/// Requests by kind and class of status.
+#[derive(Default)]
+pub struct RequestCounters([[Cell<u64>; STATUS_CLASSES]; Kind::ALL.len()]);
+
+impl fmt::Debug for RequestCounters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestCounters(..)")
+    }
+}
+
+impl RequestCounters {
+    /// One more, answered with this status; 0: not answered.
+    pub fn count(&self, kind: Kind, status: u16) {
+        let classes = self.0.get(kind as usize);
+        if let Some(cell) = classes.and_then(|classes| classes.get(usize::from(status / 100))) {
+            cell.set(cell.get() + 1);
+        }
+    }
+
+    fn counts(&self) -> Vec<RequestCount> {
+        let mut counts = Vec::new();
+        for (kind, classes) in Kind::ALL.iter().zip(&self.0) {
+            for (status_class, cell) in (0..).zip(classes) {
+                if cell.get() > 0 {
+                    counts.push(RequestCount {
+                        operation: kind.name().to_owned(),
+                        status_class,
+                        count: cell.get(),
+                    });
+                }
+            }
+        }
+        counts
+    }
+}
+
+/// Bytes that came and went on a core's port.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    received: Cell<u64>,
+    sent: Cell<u64>,
+}
+
+impl Traffic {
+    /// More came.
+    pub fn receive(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
+    }
+
+    /// More went.
+    pub fn send(&self, bytes: usize) {
+        self.sent.set(self.sent.get() + bytes as u64);
+    }
+}
+
+/// The counters of a core that are not part of anything else.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Requests answered.
+    pub requests: Rc<RequestCounters>,
+    /// Bytes on its port.
+    pub traffic: Rc<Traffic>,
+}
+
+/// All of a core's numbers.
+pub fn core_stats(core: &Core) -> CoreStats {
+    let unavailable = core.unavailable.iter().map(|shard| ShardStats {
+        shard: *shard,
+        state: ShardState::Unavailable,
+        ..ShardStats::default()
+    });
+    CoreStats {
+        connections: core.connection_count() as u64,
+        requests: core.counters.requests.counts(),
+        cache_hits: core.cache.hits(),
+        cache_misses: core.cache.misses(),
+        received_bytes: core.counters.traffic.received.get(),
+        sent_bytes: core.counters.traffic.sent.get(),
+        uploads: core.uploads.get() as u64,
+        cache: PoolStats {
+            used_bytes: core.cache.used_bytes(),
+            limit_bytes: core.cache.limit_bytes(),
+        },
+        receiving: pool_stats(&core.receiving),
+        sending: pool_stats(&core.sending),
+        shards: core
+            .shards
+            .iter()
+            .map(|shard| shard_stats(shard))
+            .chain(unavailable)
+            .collect(),
+    }
+}
+
+fn pool_stats(pool: &BufferPool) -> PoolStats {
+    PoolStats {
+        used_bytes: pool.used() as u64,
+        limit_bytes: pool.limit() as u64,
+    }
+}
+
+/// A shard's numbers: the one place that knows what the storage engine counts.
+fn shard_stats(shard: &ShardStore) -> ShardStats {
+    let state = if shard.unavailable().is_some() {
+        ShardState::Unavailable
+    } else if shard.is_read_only() {
+        ShardState::ReadOnly
+    } else {
+        ShardState::Serving
+    };
+    let counters = shard.counters();
+    ShardStats {
+        shard: shard.uuid(),
+        state,
+        syncs: counters.syncs,
+        appended_bytes: counters.appended_bytes,
+        batches: counters.batches,
+        records: counters.records,
+        objects: counters.objects,
+        object_bytes: counters.object_bytes,
+        log_live_bytes: counters.log_live_bytes,
+        log_bytes: counters.log_bytes,
+        memtable_entries: counters.recent_entries,
+        merges: counters.merges,
+        compacted_segments: counters.compacted_segments,
+        damaged_objects: counters.damaged_objects,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, RequestCounters};
+
+    #[test]
+    fn requests_are_counted_by_kind_and_class_of_status() {
+        let counters = RequestCounters::default();
+        for status in [200, 206, 404, 0] {
+            counters.count(Kind::GetObject, status);
+        }
+        counters.count(Kind::Refused, 403);
+        // No status HTTP has.
+        counters.count(Kind::Refused, 999);
+        let counts = counters.counts();
+        let seen: Vec<(&str, u8, u64)> = counts
+            .iter()
+            .map(|count| (count.operation.as_str(), count.status_class, count.count))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("GetObject", 0, 1),
+                ("GetObject", 2, 2),
+                ("GetObject", 4, 1),
+                ("Refused", 4, 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn kinds_are_numbered_as_they_are_listed() {
+        assert!(
+            Kind::ALL
+                .iter()
+                .enumerate()
+                .all(|(index, kind)| *kind as usize == index)
+        );
+    }
+}
