@@ -12,6 +12,8 @@ mod file_header;
 mod page;
 pub mod recent;
 mod tables;
+#[cfg(test)]
+mod tests;
 pub mod threads;
 
 use crate::{
