@@ -71,11 +71,11 @@ pub const MAINTENANCE_INTERVAL: Duration = Duration::from_millis(250);
 /// How often it looks whether its mountpath is still there.
 pub const MOUNTPATH_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The log is compacted when it is this many percent of what lives in it.
-pub const COMPACTION_LOG_PERCENT: u64 = 140;
+pub const COMPACTION_LOG_PERCENT: u64 = 130;
 /// A segment is worth copying when less than this many percent of it live.
 pub const COMPACTION_LIVE_PERCENT_MAX: u64 = 80;
 /// Writers wait for compaction when the log is this many percent of what lives in it.
-pub const COMPACTION_BEHIND_PERCENT: u64 = 170;
+pub const COMPACTION_BEHIND_PERCENT: u64 = 150;
 /// Segments emptied before the index is told.
 pub const COMPACTION_SEGMENTS_MAX: usize = 64;
 /// Records copied before the index is told; about 400 bytes of memory each.

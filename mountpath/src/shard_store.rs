@@ -188,6 +188,7 @@ impl ShardStore {
             tail: Tail {
                 // A new segment is begun by the first append: an old one may end where a torn batch was cut off.
                 segment: None,
+                newest_begun: 0,
                 spare: None,
                 next_segment,
                 position: 0,

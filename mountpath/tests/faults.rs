@@ -7,7 +7,7 @@ mod support;
 
 use corelane_mountpath::{
     error::StoreError,
-    io::{medium::Operation, run},
+    io::{medium::Operation, run, yield_now},
 };
 use proto::s3::bucket::BucketId;
 use rustix::io::Errno;
@@ -234,6 +234,35 @@ fn a_write_that_fails_is_not_acknowledged_and_harms_nothing_else() {
             patient.reopen().await;
             patient.check().await;
             patient.check_blobs().await;
+        }
+    })
+    .unwrap();
+}
+
+/// A write may have happened although it failed: until the next start has decided, nothing the record names may go.
+#[test]
+fn a_write_that_failed_but_happened_is_whole_after_the_next_start() {
+    run(async {
+        let mut patient = Patient::new("uncertain").await;
+        for (body, size) in WAYS {
+            // The first change of a life writes the segment's header too.
+            patient.put("first", Body::Small, 10).await.unwrap();
+            let key = (BUCKET, "old-5".to_owned());
+            let object = Object::random(&mut patient.generator, size);
+            patient.faults.fail(Errno::IO, Effect::Everything, |operation| {
+                is_write(operation) && is_of(operation, "seg")
+            });
+            let result = patient.store.put(key.0, &key.1, &object, body).await;
+            assert!(result.is_err());
+            for _ in 0..100 {
+                yield_now().await;
+            }
+            patient.faults.heal();
+            patient.reopen().await;
+            let found = patient.store.read(key.0, &key.1).await.unwrap().unwrap();
+            assert!(found == object || found == patient.objects[&key], "{found:?}");
+            patient.objects.insert(key, found);
+            patient.check().await;
         }
     })
     .unwrap();

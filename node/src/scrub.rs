@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use mountpath::{
     error::StoreError,
     io,
-    layout::{FormatOptions, Mountpath, ShardPaths},
+    layout::{Mountpath, ShardPaths},
     shard_store::{DamagedObject, ScrubReport, ShardStore, StoreOptions},
 };
 use serde_json::json;
@@ -75,11 +75,7 @@ fn scrub_mountpath(path: &Path, progress: &ProgressBar) -> Result<Findings, Stri
             "this is not a mountpath; give a directory that a node serves".to_owned(),
         ));
     }
-    let format = || FormatOptions {
-        node: node.unwrap_or_default(),
-        shard_count: 1,
-    };
-    let mountpath = Mountpath::open(path, format).map_err(|error| error.to_string())?;
+    let mountpath = Mountpath::open_existing(path).map_err(|error| error.to_string())?;
     let mut findings = Findings::default();
     for (index, uuid) in mountpath.shards().iter().enumerate() {
         let paths = mountpath.shard_paths(index);

@@ -130,13 +130,11 @@ fn small_objects(restarted: bool) {
 }
 
 #[test]
-#[ignore = "the engine keeps no space for deletions and reclaims nothing of its log yet"]
 fn small_objects_fill_a_disk_and_make_room() {
     small_objects(false);
 }
 
 #[test]
-#[ignore = "the engine keeps no space for deletions and reclaims nothing of its log yet"]
 fn a_full_disk_makes_room_after_a_restart() {
     small_objects(true);
 }

@@ -105,7 +105,7 @@ fn names(path: &Path, word: &str) -> bool {
 #[test]
 fn each_runtime_is_named_in_one_file_a_crate() {
     assert_eq!(files_that_name("node", "glommio"), ["rt.rs"]);
-    assert_eq!(files_that_name("mountpath", "glommio"), ["io.rs"]);
+    assert_eq!(files_that_name("mountpath", "glommio"), ["io/mod.rs"]);
     // monoio-compat is the bridge to hyper, and has its file.
     let bridge = files_that_name("gateway", "monoio_compat");
     assert!(bridge.len() <= 1, "{bridge:?}");

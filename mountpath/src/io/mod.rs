@@ -332,5 +332,19 @@ pub fn run<T>(future: impl Future<Output = T>) -> io::Result<T> {
     let executor = glommio::LocalExecutorBuilder::default()
         .make()
         .map_err(io::Error::from)?;
-    Ok(executor.run(future))
+    Ok(executor.run(async {
+        // An executor that sleeps is woken by other threads; a core's own timers bound what a wake-up that is missed
+        // would cost, and so does this.
+        let ticking = glommio::spawn_local(async {
+            loop {
+                sleep(TICK).await;
+            }
+        });
+        let output = future.await;
+        ticking.cancel().await;
+        output
+    }))
 }
+
+/// How often an executor without a core looks around.
+const TICK: Duration = Duration::from_millis(50);

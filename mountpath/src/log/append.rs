@@ -271,12 +271,11 @@ fn fill(
     Ok(head)
 }
 
-/// After a failed sync the record may yet be on disk, so its blob stays for the next start to decide; else it goes.
+/// A write that failed may have reached the disk all the same, and its record with it: the blob it names stays for the
+/// next start to decide.
 fn refuse(members: Vec<Member>, error: &StoreError) {
     for member in members {
-        if matches!(error, StoreError::ReadOnly)
-            && let Some(blob) = member.blob
-        {
+        if let Some(blob) = member.blob {
             blob.keep();
         }
         member.giver.give(Err(error.clone()));

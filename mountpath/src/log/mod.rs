@@ -89,6 +89,9 @@ struct Pending {
 pub struct Tail {
     /// The segment that is appended to; none before the first append of a run.
     pub segment: Option<Rc<AppendSegment>>,
+    /// The number of the segment that was begun last; one made ahead has a higher one, or numbers would not rise along
+    /// the log.
+    pub newest_begun: u64,
     /// A segment made ahead.
     pub spare: Option<AppendSegment>,
     /// The next segment's number.

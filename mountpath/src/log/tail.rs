@@ -92,8 +92,9 @@ impl Log {
                     remove_later(self.paths.medium().clone(), self.paths.segment(spare.id));
                 }
                 let id = self.take_segment_number();
-                let size = self.segment_bytes.max(needed);
-                AppendSegment::create(&self.paths, self.shard, id, size, Preparation::Reserved).await?
+                // From here on one made ahead with a lower number comes too late.
+                self.tail.borrow_mut().newest_begun = id;
+                self.create_with_room(id, needed).await?
             }
         };
         let segment = Rc::new(segment);
@@ -103,10 +104,25 @@ impl Log {
         };
         self.segments.add(segment.id, info);
         let mut tail = self.tail.borrow_mut();
+        tail.newest_begun = segment.id;
         tail.segment = Some(Rc::clone(&segment));
         tail.position = segment::HEADER_BYTES;
         self.spare_wanted.set(true);
         Ok(segment)
+    }
+
+    /// A segment for at least `needed` bytes. On a full disk a small one, for what makes space.
+    async fn create_with_room(&self, id: u64, needed: u64) -> Result<AppendSegment, StoreError> {
+        let mut size = self.segment_bytes.max(needed);
+        loop {
+            match AppendSegment::create(&self.paths, self.shard, id, size, Preparation::Reserved).await {
+                Err(StoreError::NoSpace) if size / 8 >= needed.max(DIRECT_ALIGNMENT as u64 * 4) => {
+                    self.space_short.set(true);
+                    size /= 8;
+                }
+                made => return made,
+            }
+        }
     }
 
     fn take_segment_number(&self) -> u64 {
@@ -144,8 +160,7 @@ impl Log {
     /// along the log.
     fn keep_spare(&self, spare: AppendSegment) -> Option<AppendSegment> {
         let mut tail = self.tail.borrow_mut();
-        let in_order = tail.segment.as_ref().is_none_or(|segment| segment.id < spare.id);
-        if !in_order || tail.spare.is_some() {
+        if spare.id < tail.newest_begun || tail.spare.is_some() {
             return Some(spare);
         }
         tail.spare = Some(spare);

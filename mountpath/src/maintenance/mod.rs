@@ -50,7 +50,7 @@ async fn merge_when_due(store: Weak<ShardStore>) {
 /// Dead space shows only in what is merged: the less lives, the sooner it has to.
 fn recent_log_bytes_max(store: &ShardStore) -> u64 {
     let live_bytes = store.segments.totals().live_bytes;
-    (live_bytes / 4).clamp(store.segment_bytes, RECENT_LOG_BYTES_MAX.max(store.segment_bytes))
+    (live_bytes / 8).clamp(store.segment_bytes, RECENT_LOG_BYTES_MAX.max(store.segment_bytes))
 }
 
 fn is_merge_due(store: &ShardStore) -> bool {

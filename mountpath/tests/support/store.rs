@@ -10,7 +10,7 @@ use corelane_mountpath::{
         sleep, yield_now,
     },
     record::{ObjectMeta, Placement},
-    shard_store::{Change, NewPayload, Outcome, ShardStore, StoreOptions},
+    shard_store::{Change, NewPayload, OpenObject, Outcome, ShardStore, StoreOptions},
 };
 use proto::{
     digest::hasher::block_checksum,
@@ -99,6 +99,29 @@ pub struct Store {
     engine: Rc<ShardStore>,
     pool: BufferPool,
     switch: Arc<Switch>,
+}
+
+/// An object open for reading.
+pub struct Reader {
+    engine: Rc<ShardStore>,
+    object: OpenObject,
+}
+
+impl Reader {
+    /// The object with the bytes of some of its blocks only.
+    pub async fn read(&self, first: u64, count: u64) -> Result<Object, StoreError> {
+        let meta = &self.object.entry.meta;
+        let mut bytes = Vec::new();
+        let end = first.saturating_add(count).min(meta.size.div_ceil(BLOCK_BYTES as u64));
+        for block in first..end {
+            bytes.extend_from_slice(&self.engine.read_block(&self.object, block, true).await?);
+        }
+        Ok(Object {
+            bytes: bytes.into(),
+            etag: meta.etag.clone(),
+            modified_unix_ms: meta.modified_unix_ms,
+        })
+    }
 }
 
 /// A change under way.
@@ -206,35 +229,21 @@ impl Store {
         self.engine.is_read_only()
     }
 
-    /// The whole object, every block verified.
-    pub async fn read(&self, bucket: BucketId, key: &str) -> Result<Option<Object>, StoreError> {
-        self.read_blocks(bucket, key, 0, u64::MAX).await
+    /// The object a key holds now, to be read later: changes do not change what is read.
+    pub async fn reader(&self, bucket: BucketId, key: &str) -> Result<Option<Reader>, StoreError> {
+        let object = self.engine.open_object(bucket, key.as_bytes()).await?;
+        Ok(object.map(|object| Reader {
+            engine: Rc::clone(&self.engine),
+            object,
+        }))
     }
 
-    /// The object with the bytes of some of its blocks only.
-    pub async fn read_blocks(
-        &self,
-        bucket: BucketId,
-        key: &str,
-        first: u64,
-        count: u64,
-    ) -> Result<Option<Object>, StoreError> {
-        let Some(object) = self.engine.open_object(bucket, key.as_bytes()).await? else {
-            return Ok(None);
-        };
-        let entry = &object.entry;
-        let mut bytes = Vec::new();
-        let end = first
-            .saturating_add(count)
-            .min(entry.meta.size.div_ceil(BLOCK_BYTES as u64));
-        for block in first..end {
-            bytes.extend_from_slice(&self.engine.read_block(&object, block, true).await?);
+    /// The whole object, every block verified.
+    pub async fn read(&self, bucket: BucketId, key: &str) -> Result<Option<Object>, StoreError> {
+        match self.reader(bucket, key).await? {
+            Some(reader) => reader.read(0, u64::MAX).await.map(Some),
+            None => Ok(None),
         }
-        Ok(Some(Object {
-            bytes: bytes.into(),
-            etag: entry.meta.etag.clone(),
-            modified_unix_ms: entry.meta.modified_unix_ms,
-        }))
     }
 
     pub async fn list(&self, bucket: BucketId, query: &ListQuery) -> Result<ListPage, StoreError> {
