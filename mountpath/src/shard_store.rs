@@ -273,7 +273,10 @@ impl ShardStore {
             Placement::Inline { batch_offset } => object.entry.home.batch + u64::from(batch_offset),
             Placement::Blob { .. } => 0,
         };
-        let bytes = object.file.read(payload + start, length).await?;
+        let bytes = match object.file.read(payload + start, length).await {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(self.explain(error).await),
+        };
         if bytes.len() != length {
             return Err(damaged("the file is shorter than the object"));
         }
@@ -433,6 +436,14 @@ impl ShardStore {
             self.log.fail();
         }
         error
+    }
+
+    /// A file that is missing may be missing with the whole disk.
+    async fn explain(&self, error: StoreError) -> StoreError {
+        if matches!(error, StoreError::Damaged(_)) {
+            self.check_mountpath().await;
+        }
+        self.unavailable().unwrap_or(error)
     }
 
     /// Looks whether the mountpath is still there: a disk that is gone answers nothing, and must not be written to by
