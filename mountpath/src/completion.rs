@@ -5,7 +5,7 @@ use std::{
     future::poll_fn,
     rc::Rc,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Poll, Waker},
+    task::{Context, Poll, Waker},
 };
 
 #[derive(Debug)]
@@ -13,6 +13,35 @@ struct Slot<T> {
     value: Option<T>,
     waker: Option<Waker>,
     giver_gone: bool,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self {
+            value: None,
+            waker: None,
+            giver_gone: false,
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    /// The giver is gone; who is to be woken.
+    fn leave(&mut self) -> Option<Waker> {
+        self.giver_gone = true;
+        self.waker.take()
+    }
+
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Option<T>> {
+        if let Some(value) = self.value.take() {
+            return Poll::Ready(Some(value));
+        }
+        if self.giver_gone {
+            return Poll::Ready(None);
+        }
+        self.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
 }
 
 /// The side that gives.
@@ -25,11 +54,7 @@ pub struct Receiver<T>(Rc<RefCell<Slot<T>>>);
 
 /// A connected pair.
 pub fn completion<T>() -> (Giver<T>, Receiver<T>) {
-    let slot = Rc::new(RefCell::new(Slot {
-        value: None,
-        waker: None,
-        giver_gone: false,
-    }));
+    let slot = Rc::new(RefCell::new(Slot::default()));
     (Giver(Rc::clone(&slot)), Receiver(slot))
 }
 
@@ -42,11 +67,7 @@ impl<T> Giver<T> {
 
 impl<T> Drop for Giver<T> {
     fn drop(&mut self) {
-        let waker = {
-            let mut slot = self.0.borrow_mut();
-            slot.giver_gone = true;
-            slot.waker.take()
-        };
+        let waker = self.0.borrow_mut().leave();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -61,67 +82,39 @@ impl<T> Receiver<T> {
 
     /// The value; `None` when the giver went away without one.
     pub async fn wait(self) -> Option<T> {
-        poll_fn(|context| {
-            let mut slot = self.0.borrow_mut();
-            if let Some(value) = slot.value.take() {
-                return Poll::Ready(Some(value));
-            }
-            if slot.giver_gone {
-                return Poll::Ready(None);
-            }
-            slot.waker = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await
+        poll_fn(|context| self.0.borrow_mut().poll(context)).await
     }
-}
-
-#[derive(Debug)]
-struct RemoteSlot<T> {
-    value: Option<T>,
-    waker: Option<Waker>,
-    giver_gone: bool,
 }
 
 /// The side that gives, on any thread.
 #[derive(Debug)]
-pub struct RemoteGiver<T>(Arc<Mutex<RemoteSlot<T>>>);
+pub struct RemoteGiver<T>(Arc<Mutex<Slot<T>>>);
 
 /// The side that waits for what another thread gives.
 #[derive(Debug)]
-pub struct RemoteReceiver<T>(Arc<Mutex<RemoteSlot<T>>>);
+pub struct RemoteReceiver<T>(Arc<Mutex<Slot<T>>>);
 
 /// A connected pair across threads. The lock is held for a few instructions on either side.
 pub fn remote_completion<T>() -> (RemoteGiver<T>, RemoteReceiver<T>) {
-    let slot = Arc::new(Mutex::new(RemoteSlot {
-        value: None,
-        waker: None,
-        giver_gone: false,
-    }));
+    let slot = Arc::new(Mutex::new(Slot::default()));
     (RemoteGiver(Arc::clone(&slot)), RemoteReceiver(slot))
 }
 
-impl<T> RemoteSlot<T> {
-    fn lock(slot: &Mutex<Self>) -> MutexGuard<'_, Self> {
-        // Nothing panics while it holds the lock, and the slot is whole at every moment.
-        slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(slot: &Mutex<Slot<T>>) -> MutexGuard<'_, Slot<T>> {
+    // Nothing panics while it holds the lock, and the slot is whole at every moment.
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<T> RemoteGiver<T> {
     /// Gives the value; dropped unseen when nobody waits any more.
     pub fn give(self, value: T) {
-        RemoteSlot::lock(&self.0).value = Some(value);
+        lock(&self.0).value = Some(value);
     }
 }
 
 impl<T> Drop for RemoteGiver<T> {
     fn drop(&mut self) {
-        let waker = {
-            let mut slot = RemoteSlot::lock(&self.0);
-            slot.giver_gone = true;
-            slot.waker.take()
-        };
+        let waker = lock(&self.0).leave();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -131,17 +124,6 @@ impl<T> Drop for RemoteGiver<T> {
 impl<T> RemoteReceiver<T> {
     /// The value; `None` when the giver went away without one.
     pub async fn wait(self) -> Option<T> {
-        poll_fn(|context| {
-            let mut slot = RemoteSlot::lock(&self.0);
-            if let Some(value) = slot.value.take() {
-                return Poll::Ready(Some(value));
-            }
-            if slot.giver_gone {
-                return Poll::Ready(None);
-            }
-            slot.waker = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await
+        poll_fn(|context| lock(&self.0).poll(context)).await
     }
 }

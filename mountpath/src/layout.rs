@@ -261,7 +261,13 @@ fn write_marker(root: &Path, options: &FormatOptions) -> io::Result<()> {
     for _ in 0..options.shard_count.clamp(1, SHARDS_PER_MOUNTPATH_MAX) {
         text.push_str(&format!("shard = {}\n", hex(&random_uuid()?)));
     }
-    let temporary = root.join(MARKER_NEW);
+    write_whole(root, MARKER_NEW, MARKER, &text)
+}
+
+/// Writes a file of a directory under another name and renames it: afterwards it is there, whole and durably, or as it was
+/// before.
+pub fn write_whole(directory: &Path, temporary: &str, name: &str, text: &str) -> io::Result<()> {
+    let temporary = directory.join(temporary);
     let mut file = OpenOptions::new()
         .create(true)
         .truncate(true)
@@ -270,8 +276,8 @@ fn write_marker(root: &Path, options: &FormatOptions) -> io::Result<()> {
         .open(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&temporary, root.join(MARKER))?;
-    sync_directory(root)
+    fs::rename(&temporary, directory.join(name))?;
+    sync_directory(directory)
 }
 
 fn parse_marker(root: &Path, text: &str) -> Result<([u8; 16], Vec<[u8; 16]>), MountpathError> {

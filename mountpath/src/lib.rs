@@ -4,6 +4,7 @@
 pub mod batch;
 pub mod buffer;
 pub mod completion;
+mod counters;
 pub mod error;
 pub mod files;
 pub mod index;
@@ -12,6 +13,7 @@ pub mod layout;
 pub mod limits;
 mod log;
 mod maintenance;
+mod read;
 pub mod record;
 mod recovery;
 pub mod shard_store;

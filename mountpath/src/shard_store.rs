@@ -2,42 +2,36 @@
 
 use crate::{
     completion::{Receiver, remote_completion},
+    counters::MaintenanceCounters,
     error::StoreError,
     files::{
         blob::{BlobWriter, Blobs},
-        held::HeldFile,
         segment::Segments,
     },
     index::{
         ShardIndex,
-        entry::{Checkpoint, ObjectEntry},
+        entry::Checkpoint,
         threads::{IndexThreads, leave_the_core},
     },
-    io::{File, ReadBuffer},
+    io::File,
     layout::ShardPaths,
     limits::{INDEX_MEMORY_BYTES_DEFAULT, SEGMENT_BYTES},
     log::{Log, LogParts, Tail},
     maintenance::{self, turns::Turns},
-    record::Placement,
     recovery::{Recovered, recover, reopener},
 };
 pub use crate::{
+    counters::Counters,
     files::blob::NewBlob,
     log::{Change, NewPayload, Outcome},
     maintenance::{
         scrub::{DamagedObject, ScrubProgress, ScrubReport},
         sweep::SweepReport,
     },
+    read::OpenObject,
     recovery::RecoveryReport,
 };
-use proto::{
-    digest::hasher::block_checksum,
-    limits::BLOCK_BYTES,
-    s3::{
-        bucket::BucketId,
-        listing::{ListPage, ListQuery},
-    },
-};
+use proto::s3::bucket::BucketId;
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -94,52 +88,6 @@ pub struct ShardStore {
     pub(crate) merge_turns: Turns,
     pub(crate) compaction_turns: Turns,
     pub(crate) counters: MaintenanceCounters,
-}
-
-/// An object to be read: what it reads from stays on disk while this lives.
-#[derive(Debug, Clone)]
-pub struct OpenObject {
-    /// The object.
-    pub entry: Arc<ObjectEntry>,
-    file: Rc<HeldFile>,
-}
-
-/// What a shard's own work counts.
-#[derive(Debug, Default)]
-pub(crate) struct MaintenanceCounters {
-    pub merges: Cell<u64>,
-    pub compacted: Cell<u64>,
-    pub damaged: Cell<u64>,
-    pub blob_syncs: Cell<u64>,
-}
-
-/// What a shard has counted since it was opened, and what it holds now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// fdatasync calls of log and blobs.
-    pub syncs: u64,
-    /// Batches appended.
-    pub batches: u64,
-    /// Records appended.
-    pub records: u64,
-    /// Bytes appended to the log.
-    pub appended_bytes: u64,
-    /// Objects, as of the last merge.
-    pub objects: u64,
-    /// Bytes of their payloads.
-    pub object_bytes: u64,
-    /// Bytes of the log.
-    pub log_bytes: u64,
-    /// Bytes of the log that live, as of the last merge.
-    pub log_live_bytes: u64,
-    /// Records not merged into the index yet.
-    pub recent_entries: u64,
-    /// Merges.
-    pub merges: u64,
-    /// Segments reclaimed.
-    pub compacted_segments: u64,
-    /// Damaged objects met.
-    pub damaged_objects: u64,
 }
 
 impl ShardStore {
@@ -237,76 +185,6 @@ impl ShardStore {
         &self.name
     }
 
-    /// The object a key holds. When this returns, and until the next await, it is the truth.
-    pub async fn lookup(&self, bucket: BucketId, key: &[u8]) -> Result<Option<Arc<ObjectEntry>>, StoreError> {
-        self.check_available()?;
-        let found = self.index.lookup(bucket, key).await;
-        found.map_err(|error| self.judge(error))
-    }
-
-    /// Opens the object a key holds, to be read.
-    pub async fn open_object(&self, bucket: BucketId, key: &[u8]) -> Result<Option<OpenObject>, StoreError> {
-        let Some(entry) = self.lookup(bucket, key).await? else {
-            return Ok(None);
-        };
-        let file = match entry.placement {
-            Placement::Blob { blob } => self.blobs.file(blob),
-            Placement::Inline { .. } => {
-                let segment = entry.home.segment;
-                let missing = || StoreError::Damaged(format!("segment {segment:016x} is missing"));
-                self.segments.file(segment).ok_or_else(missing)?
-            }
-        };
-        Ok(Some(OpenObject { entry, file }))
-    }
-
-    /// Reads a block of an object's payload and verifies it against its checksum if `verify`.
-    pub async fn read_block(&self, object: &OpenObject, block: u64, verify: bool) -> Result<ReadBuffer, StoreError> {
-        let damaged = |reason: &str| StoreError::Damaged(format!("block {block}: {reason}"));
-        let meta = &object.entry.meta;
-        let start = block
-            .checked_mul(BLOCK_BYTES as u64)
-            .ok_or_else(|| damaged("no such block"))?;
-        let left = meta.size.checked_sub(start).ok_or_else(|| damaged("no such block"))?;
-        let length = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK_BYTES);
-        let payload = match object.entry.placement {
-            Placement::Inline { batch_offset } => object.entry.home.batch + u64::from(batch_offset),
-            Placement::Blob { .. } => 0,
-        };
-        let bytes = match object.file.read(payload + start, length).await {
-            Ok(bytes) => bytes,
-            Err(error) => return Err(self.explain(error).await),
-        };
-        if bytes.len() != length {
-            return Err(damaged("the file is shorter than the object"));
-        }
-        if verify {
-            let index = usize::try_from(block).map_err(|_| damaged("no such block"))?;
-            let expected = meta.block_checksums.get(index).ok_or_else(|| damaged("no checksum"))?;
-            if block_checksum(&bytes) != *expected {
-                return Err(damaged("the checksum does not match"));
-            }
-        }
-        Ok(bytes)
-    }
-
-    /// A sorted page of a bucket.
-    pub async fn page(&self, bucket: BucketId, query: &ListQuery) -> Result<ListPage, StoreError> {
-        self.check_available()?;
-        let page = self.index.page(bucket, query).await;
-        page.map_err(|error| self.judge(error))
-    }
-
-    /// Notes that an object was read, milliseconds since the epoch.
-    pub fn touch(&self, bucket: BucketId, key: &[u8], unix_ms: u64) {
-        self.index.touch(bucket, key, unix_ms);
-    }
-
-    /// When the object a key holds was last read, milliseconds since the epoch.
-    pub async fn accessed(&self, bucket: BucketId, key: &[u8]) -> Result<Option<u64>, StoreError> {
-        self.index.accessed(bucket, key).await
-    }
-
     /// Remembers a bucket's name, for messages. To be called before a PUT into the bucket is submitted.
     pub fn note_bucket(&self, bucket: BucketId, name: &str) {
         if !self.index.is_noted(bucket) {
@@ -367,31 +245,6 @@ impl ShardStore {
         self.unavailable.borrow().clone()
     }
 
-    /// What was counted, and what there is.
-    pub fn counters(&self) -> Counters {
-        let (log, own) = (self.log.counters(), &self.counters);
-        let (totals, segments) = (self.index.totals(), self.segments.totals());
-        Counters {
-            syncs: log.syncs.get() + own.blob_syncs.get(),
-            batches: log.batches.get(),
-            records: log.records.get(),
-            appended_bytes: log.appended_bytes.get(),
-            objects: totals.objects,
-            object_bytes: totals.object_bytes,
-            log_bytes: segments.bytes,
-            log_live_bytes: segments.live_bytes,
-            recent_entries: self.index.recent().entry_count() as u64,
-            merges: own.merges.get(),
-            compacted_segments: own.compacted.get(),
-            damaged_objects: own.damaged.get(),
-        }
-    }
-
-    /// Counts a damaged object that a reader met.
-    pub fn note_damage(&self) {
-        self.counters.damaged.set(self.counters.damaged.get() + 1);
-    }
-
     /// A clean stop: everything is merged, access times too, and the index closed. Nothing may be changed any more.
     pub async fn close(&self) -> Result<(), StoreError> {
         if self.closed.replace(true) {
@@ -415,7 +268,7 @@ impl ShardStore {
         format!("bucket {bucket} key {:?}", String::from_utf8_lossy(key))
     }
 
-    fn check_available(&self) -> Result<(), StoreError> {
+    pub(crate) fn check_available(&self) -> Result<(), StoreError> {
         match &*self.unavailable.borrow() {
             Some(error) => Err(error.clone()),
             None => Ok(()),
@@ -436,14 +289,6 @@ impl ShardStore {
             self.log.fail();
         }
         error
-    }
-
-    /// A file that is missing may be missing with the whole disk.
-    async fn explain(&self, error: StoreError) -> StoreError {
-        if matches!(error, StoreError::Damaged(_)) {
-            self.check_mountpath().await;
-        }
-        self.unavailable().unwrap_or(error)
     }
 
     /// Looks whether the mountpath is still there: a disk that is gone answers nothing, and must not be written to by

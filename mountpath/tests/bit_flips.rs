@@ -23,7 +23,7 @@ use support::{
     generator::Generator,
     history::Name,
     seed,
-    store::{Body, DAMAGE_KEEPS_FILES, Object, Options, Store},
+    store::{Body, Object, Options, Store},
     tape::Tape,
 };
 
@@ -198,7 +198,7 @@ impl Original {
         let mut result = self.check(&store, &found.damage, lost_max).await;
         let left: BTreeSet<PathBuf> = stage.directory.files().into_iter().collect();
         let gone: Vec<&PathBuf> = self.files.keys().filter(|path| !left.contains(*path)).collect();
-        if DAMAGE_KEEPS_FILES && result.is_ok() && !gone.is_empty() {
+        if result.is_ok() && !gone.is_empty() {
             result = Err(format!("{gone:?} were removed"));
         }
         let object = Object::random(&mut Generator::new(5), 6000);
@@ -251,11 +251,7 @@ fn a_flipped_bit_is_never_served() {
     let seed = seed();
     let mut generator = Generator::new(seed);
     let original = run(original(&mut generator)).unwrap();
-    let mut places = places(&original.files, &mut generator);
-    if !DAMAGE_KEEPS_FILES {
-        let newest = original.files.keys().rfind(|path| is_segment(path)).unwrap();
-        places.retain(|(path, position, _)| path != newest || *position >= BLOCK);
-    }
+    let places = places(&original.files, &mut generator);
     let chunks = places.chunks(places.len().div_ceil(THREADS)).enumerate();
     let violations: Vec<String> = std::thread::scope(|scope| {
         let flip = |(index, places)| {

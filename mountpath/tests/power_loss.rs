@@ -21,7 +21,7 @@ use support::{
     history::{History, Name, fence_name, fence_object, see},
     power::lose_power,
     seed,
-    store::{ARRIVAL_DECIDES, Body, Object, Options, Store},
+    store::{Body, Object, Options, Store},
     tape::{Recording, Tape},
 };
 
@@ -66,12 +66,8 @@ impl Workload {
     /// A few changes at once. `cut_short`: the process dies meanwhile.
     async fn round(&mut self, store: &Rc<Store>, cut_short: bool) {
         let mut waiting = Vec::new();
-        let mut names = HashSet::new();
         for _ in 0..self.generator.between(1, 5) {
             let (name, object) = self.choose();
-            if !names.insert(name.clone()) && !ARRIVAL_DECIDES {
-                continue;
-            }
             let body = object.as_ref().map(|object| choose_body(&mut self.generator, object));
             let (giver, receiver) = completion();
             let (store, history, tape) = (Rc::clone(store), Rc::clone(&self.history), self.tape.clone());

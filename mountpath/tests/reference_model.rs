@@ -29,7 +29,7 @@ use support::{
     environment,
     generator::Generator,
     history::{History, Name, fence_name, fence_object, see},
-    store::{ARRIVAL_DECIDES, Body, Object, Options, Reader, Store},
+    store::{Body, Object, Options, Reader, Store},
 };
 
 const SEQUENCES: u64 = 64;
@@ -236,9 +236,6 @@ impl Model {
         let mut waiting: Vec<(Name, Option<Object>, Change)> = Vec::new();
         for _ in 0..self.generator.between(2, 12) {
             let name = self.generator.pick(&names).clone();
-            if !ARRIVAL_DECIDES && waiting.iter().any(|(other, ..)| *other == name) {
-                continue;
-            }
             let object = self.generator.percent(70).then(|| self.object());
             self.note(format!("at once: {name:?} {object:?}"));
             let change = match &object {
@@ -435,12 +432,9 @@ impl Model {
     async fn crash(&mut self, store: Rc<Store>) -> Result<Rc<Store>, String> {
         let mut history = History::default();
         history.observed(&self.everything(), 0);
-        let (mut waiting, mut names) = (Vec::new(), BTreeSet::new());
+        let mut waiting = Vec::new();
         for _ in 0..self.generator.below(6) {
             let name = self.name();
-            if !names.insert(name.clone()) && !ARRIVAL_DECIDES {
-                continue;
-            }
             let put = self.generator.percent(70) && !self.fenced.contains(&name.0);
             let object = put.then(|| self.object());
             self.note(format!("under way: {name:?} {object:?}"));

@@ -1,6 +1,6 @@
 //! Shards that cannot be opened at start: the node serves without them.
 
-use crate::boot::BootError;
+use crate::error::BootError;
 use proto::cluster::map::NodeInfo;
 use std::sync::mpsc::Receiver;
 

@@ -9,6 +9,7 @@ mod connection;
 mod core;
 mod deadline;
 mod dispatch;
+mod error;
 mod failed_shards;
 mod limits;
 mod membership;
@@ -21,6 +22,7 @@ mod scrub;
 mod send;
 mod server;
 mod stats;
+mod traffic;
 mod window;
 
 use clap::Parser;

@@ -4,7 +4,7 @@
 
 use mountpath::{
     error::MountpathError,
-    layout::{FormatOptions, Mountpath, random_uuid},
+    layout::{FormatOptions, Mountpath, random_uuid, write_whole},
     limits::SHARDS_PER_MOUNTPATH_MAX,
 };
 use proto::{
@@ -13,9 +13,7 @@ use proto::{
     digest::hasher::block_checksum,
 };
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -264,17 +262,7 @@ impl NodeList {
 
     /// Durable, and whole or not there.
     fn write(&self, root: &Path) -> io::Result<()> {
-        let temporary = root.join(LIST_NEW);
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(self.text().as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, root.join(LIST))?;
-        File::open(root)?.sync_all()
+        write_whole(root, LIST_NEW, LIST, &self.text())
     }
 }
 

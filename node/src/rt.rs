@@ -22,7 +22,7 @@ use std::{
 
 use crate::{
     limits::{EXECUTOR_IO_BYTES, RING_DEPTH},
-    stats::Traffic,
+    traffic::Traffic,
 };
 use futures_lite::io::{AsyncRead, AsyncWrite};
 

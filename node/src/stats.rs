@@ -1,6 +1,6 @@
 //! What a core counts, and how it is told. Single-threaded like the core: plain cells, no atomics.
 
-use crate::core::Core;
+use crate::{core::Core, traffic::Traffic};
 use mountpath::{buffer::BufferPool, shard_store::ShardStore};
 use proto::{
     auth::ticket::Grant,
@@ -121,25 +121,6 @@ impl RequestCounters {
     }
 }
 
-/// Bytes that came and went on a core's port.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    received: Cell<u64>,
-    sent: Cell<u64>,
-}
-
-impl Traffic {
-    /// More came.
-    pub fn receive(&self, bytes: usize) {
-        self.received.set(self.received.get() + bytes as u64);
-    }
-
-    /// More went.
-    pub fn send(&self, bytes: usize) {
-        self.sent.set(self.sent.get() + bytes as u64);
-    }
-}
-
 /// The counters of a core that are not part of anything else.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -161,8 +142,8 @@ pub fn core_stats(core: &Core) -> CoreStats {
         requests: core.counters.requests.counts(),
         cache_hits: core.cache.hits(),
         cache_misses: core.cache.misses(),
-        received_bytes: core.counters.traffic.received.get(),
-        sent_bytes: core.counters.traffic.sent.get(),
+        received_bytes: core.counters.traffic.received(),
+        sent_bytes: core.counters.traffic.sent(),
         uploads: core.uploads.get() as u64,
         cache: PoolStats {
             used_bytes: core.cache.used_bytes(),

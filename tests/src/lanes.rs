@@ -61,6 +61,13 @@ impl Lanes {
         self.lanes.insert(key.to_owned(), lane);
     }
 
+    /// Tickets say from now on whether what is read from the disk is verified (`checksum.validate_warm_get`).
+    pub fn validate_warm_get(&mut self, validate: bool) {
+        for lane in self.lanes.values_mut() {
+            lane.bucket.validate_warm_get = validate;
+        }
+    }
+
     /// The index of the core that owns a key.
     pub fn core(&self, key: &str) -> usize {
         self.lane(key).core.into()

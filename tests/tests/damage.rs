@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use corelane_tests::{
+    client::learn_lanes,
     command::run,
     directory::{Directory, files, program},
+    lanes::Lanes,
     process::wait_for,
+    raw::Connection,
     request::Request,
     store::{Store, cores},
 };
@@ -98,6 +101,34 @@ fn a_damaged_object_is_named_and_never_served() {
     }
     store.put(BUCKET, "small", fine.clone()).expect_status(200);
     assert!(store.get(BUCKET, "small").expect_status(200).body == fine);
+}
+
+/// `checksum.validate_warm_get` off: what is on the disk is sent as it is, and is not taken for verified later.
+#[test]
+fn unverified_bytes_never_enter_the_cache() {
+    let mut store = Store::start();
+    store.make_bucket(BUCKET);
+    let small = content("small", 5000);
+    let put = Request::object("PUT", BUCKET, "small").body(small.clone());
+    store.send_following(put).expect_status(200);
+    store.stop();
+    damage(&store.data(), &small, 4321);
+    store.start_again();
+    let mut lanes = Lanes::new(&store.data().join("control/cluster.key"));
+    learn_lanes(&mut lanes, store.port(), BUCKET, &["small".to_owned()]);
+    let port = store.core_ports()[lanes.core("small")];
+    let get = |lanes: &Lanes| {
+        let request = Request::object("GET", BUCKET, "small").header("Host", format!("127.0.0.1:{port}"));
+        let mut connection = Connection::open(port);
+        connection.send(&lanes.with_ticket("small", request).to_bytes());
+        connection.receive("GET")
+    };
+    lanes.validate_warm_get(false);
+    let mut damaged = small.clone();
+    damaged[4321] ^= 0x10;
+    assert!(get(&lanes).expect_status(200).body == damaged);
+    lanes.validate_warm_get(true);
+    get(&lanes).expect_error(500, "InternalError");
 }
 
 #[test]

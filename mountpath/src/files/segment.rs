@@ -9,7 +9,12 @@ use crate::{
     limits::{DIRECT_ALIGNMENT, OPEN_SEGMENTS_MAX},
 };
 use proto::wire::{Decoder, Encoder, WireError};
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Instant};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Instant,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 8] = b"CLSEGMT1";
@@ -139,6 +144,7 @@ pub struct Segments {
     known: RefCell<BTreeMap<u64, (SegmentInfo, Rc<HeldFile>)>>,
     /// Given up, perhaps still held by readers: until the file is gone, a start without index would read it.
     leaving: RefCell<BTreeMap<u64, Rc<HeldFile>>>,
+    totals: Cell<SegmentTotals>,
 }
 
 impl Segments {
@@ -149,6 +155,7 @@ impl Segments {
             open: OpenFiles::new(OPEN_SEGMENTS_MAX),
             known: RefCell::default(),
             leaving: RefCell::default(),
+            totals: Cell::default(),
         };
         for (id, info) in found {
             segments.add(*id, *info);
@@ -161,6 +168,7 @@ impl Segments {
         let path = self.paths.segment(id);
         let file = HeldFile::new(path, self.paths.medium().clone(), Rc::clone(&self.open));
         self.known.borrow_mut().insert(id, (info, file));
+        self.totals.set(self.totals.get().with(info));
     }
 
     /// The file of a segment, to be held while it is read; `None` when it was compacted away.
@@ -171,13 +179,16 @@ impl Segments {
     /// Notes something of a segment.
     pub fn update(&self, id: u64, update: impl FnOnce(&mut SegmentInfo)) {
         if let Some((info, _)) = self.known.borrow_mut().get_mut(&id) {
+            let rest = self.totals.get().without(*info);
             update(info);
+            self.totals.set(rest.with(*info));
         }
     }
 
     /// Gives a segment up: its file goes when the last reader does.
     pub fn retire(&self, id: u64) {
-        if let Some((_, file)) = self.known.borrow_mut().remove(&id) {
+        if let Some((info, file)) = self.known.borrow_mut().remove(&id) {
+            self.totals.set(self.totals.get().without(info));
             self.leaving.borrow_mut().insert(id, file);
         }
     }
@@ -213,18 +224,39 @@ impl Segments {
         oldest.into_iter().chain(oldest_leaving).min().copied()
     }
 
-    /// All segments in service.
-    pub fn infos(&self) -> BTreeMap<u64, SegmentInfo> {
-        self.known.borrow().iter().map(|(id, (info, _))| (*id, *info)).collect()
+    /// The segments in service with numbers below one.
+    pub fn below(&self, id: u64) -> Vec<(u64, SegmentInfo)> {
+        let known = self.known.borrow();
+        known.range(..id).map(|(id, (info, _))| (*id, *info)).collect()
     }
 
     /// Bytes of all segments in service, and how many of them live.
-    pub fn totals(&self) -> SegmentInfo {
-        let mut totals = SegmentInfo::default();
-        for (info, _) in self.known.borrow().values() {
-            totals.bytes += info.bytes;
-            totals.live_bytes += info.live_bytes;
+    pub fn totals(&self) -> SegmentTotals {
+        self.totals.get()
+    }
+}
+
+/// What segments add up to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SegmentTotals {
+    /// Bytes.
+    pub bytes: u64,
+    /// Bytes the index points to.
+    pub live_bytes: u64,
+}
+
+impl SegmentTotals {
+    fn with(self, info: SegmentInfo) -> Self {
+        Self {
+            bytes: self.bytes + info.bytes,
+            live_bytes: self.live_bytes + info.live_bytes,
         }
-        totals
+    }
+
+    fn without(self, info: SegmentInfo) -> Self {
+        Self {
+            bytes: self.bytes.saturating_sub(info.bytes),
+            live_bytes: self.live_bytes.saturating_sub(info.live_bytes),
+        }
     }
 }

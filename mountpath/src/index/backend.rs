@@ -2,7 +2,8 @@
 //! is an error before redb looks at it. redb itself trusts what it reads.
 
 use super::{
-    checksums::{Checksums, PAGE_BYTES, page_position, pages_in_line, pages_of, stored_bytes},
+    block_file::{BlockFile, PAGE_BYTES},
+    checksums::{Checksums, page_position, pages_in_line, pages_of, stored_bytes},
     error::DatabaseError,
     file_header::{CONTENT_BYTES, FileHeader},
 };
@@ -13,24 +14,6 @@ use std::{
 };
 
 const PAGE_BYTES_U64: u64 = PAGE_BYTES as u64;
-
-/// A file as the index needs it. Calls block.
-pub trait BlockFile: Send + Sync + fmt::Debug {
-    /// Its length.
-    fn len(&self) -> io::Result<u64>;
-    /// Whether it holds nothing.
-    fn is_empty(&self) -> io::Result<bool> {
-        Ok(self.len()? == 0)
-    }
-    /// Reads exactly as many bytes from a position.
-    fn read_exact_at(&self, bytes: &mut [u8], position: u64) -> io::Result<()>;
-    /// Writes all bytes to a position.
-    fn write_all_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
-    /// Cuts the file, or extends it with zeros.
-    fn set_len(&self, length: u64) -> io::Result<()>;
-    /// What was written, and the length, outlive a crash from now on.
-    fn sync_data(&self) -> io::Result<()>;
-}
 
 /// A file of pages with checksums; redb sees the pages as one run of bytes.
 pub(crate) struct ChecksummedFile {

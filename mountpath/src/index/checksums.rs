@@ -1,6 +1,6 @@
 //! Where the pages of a checksummed file lie, and their checksums (docs/format.md, "Index").
 
-use super::backend::BlockFile;
+use super::block_file::{BlockFile, PAGE_BYTES};
 use std::{
     collections::BTreeSet,
     io,
@@ -11,8 +11,6 @@ use std::{
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// Unit of checksums, and of what the database writes.
-pub(crate) const PAGE_BYTES: usize = 4096;
 const PAGE_BYTES_U64: u64 = PAGE_BYTES as u64;
 const CHECKSUM_BYTES: usize = size_of::<u64>();
 /// Data pages of a group: as many as one page holds checksums.

@@ -2,7 +2,8 @@
 
 use super::{
     apply,
-    backend::{Backend, BlockFile, ChecksummedFile},
+    backend::{Backend, ChecksummedFile},
+    block_file::BlockFile,
     entry::{BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry},
     page,
     tables::{Reader, STATE},

@@ -4,7 +4,7 @@
 //! All of it is in the first 512 bytes, which a disk writes whole or not at all; so the database's header, the one page it
 //! overwrites in place, and its checksum are always of the same time.
 
-use super::{checksums::PAGE_BYTES, error::DatabaseError};
+use super::{block_file::PAGE_BYTES, error::DatabaseError};
 use proto::wire::{Decoder, Encoder, WireError};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -94,7 +94,7 @@ impl FileHeader {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::{CONTENT_BYTES, FileHeader, SECTOR_BYTES};
-    use crate::index::{checksums::PAGE_BYTES, error::DatabaseError};
+    use crate::index::{block_file::PAGE_BYTES, error::DatabaseError};
 
     #[test]
     fn every_flipped_bit_of_the_first_sector_is_found() {

@@ -2,13 +2,15 @@
 //! the rest in a database on threads of its own; what was looked up lately is kept, so that the core rarely asks.
 
 mod apply;
-pub mod backend;
+mod backend;
+pub mod block_file;
 pub mod cache;
 mod checksums;
 pub mod database;
 pub mod entry;
 pub mod error;
 mod file_header;
+pub mod indexed;
 mod page;
 pub mod recent;
 mod tables;
@@ -22,9 +24,11 @@ use crate::{
         cache::EntryCache,
         database::{Applied, Changes, Totals},
         entry::{BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry, index_key},
+        indexed::Indexed,
         recent::{Merging, Recent},
         threads::IndexThreads,
     },
+    limits::SCAN_ENTRIES,
 };
 use proto::s3::{
     bucket::BucketId,
@@ -46,15 +50,6 @@ pub struct ShardIndex {
     /// Rises whenever the database changes: what was asked before may be old news by then.
     generation: Cell<u64>,
     threads: IndexThreads,
-}
-
-/// A record that compaction copied.
-#[derive(Debug, Clone)]
-pub enum Moved {
-    /// An object or a tombstone, with its new home.
-    Entry(IndexKey, Latest),
-    /// A bucket's state, with its new home.
-    Bucket(BucketId, BucketState),
 }
 
 impl ShardIndex {
@@ -84,15 +79,17 @@ impl ShardIndex {
     /// What is known of a key without asking the database; `None`: it has to be asked.
     pub fn known(&self, bucket: BucketId, key: &[u8]) -> Option<Option<Arc<ObjectEntry>>> {
         let recent = self.recent.borrow();
-        recent.with_key(bucket, key, |index_key| {
-            if let Some(entry) = self.cache.entry(index_key) {
-                return Some(Some(entry));
-            }
-            match recent.latest(index_key)? {
-                Latest::Object(entry) => Some(Some(Arc::clone(entry))),
-                Latest::Tombstone(_) => Some(None),
-            }
-        })
+        recent.with_key(bucket, key, |index_key| self.known_in(&recent, index_key))
+    }
+
+    fn known_in(&self, recent: &Recent, index_key: &[u8]) -> Option<Option<Arc<ObjectEntry>>> {
+        if let Some(entry) = self.cache.entry(index_key) {
+            return Some(Some(entry));
+        }
+        match recent.latest(index_key)? {
+            Latest::Object(entry) => Some(Some(Arc::clone(entry))),
+            Latest::Tombstone(_) => Some(None),
+        }
     }
 
     /// The object a key holds. When this returns, and until the next await, it is the truth.
@@ -129,6 +126,13 @@ impl ShardIndex {
             .await
     }
 
+    /// The next merged objects in key order after `after`, a few at a time; none at the end.
+    pub async fn scan(&self, after: Option<IndexKey>) -> Result<Vec<(IndexKey, Arc<ObjectEntry>)>, StoreError> {
+        self.threads
+            .read(move |database| database.scan(after.as_deref(), SCAN_ENTRIES))
+            .await
+    }
+
     /// Which of these records the index points to.
     pub async fn current(&self, records: Vec<(IndexKey, u64, Home)>) -> Result<Vec<bool>, StoreError> {
         let overlays = self.recent.borrow().overlays();
@@ -139,9 +143,8 @@ impl ShardIndex {
 
     /// Makes a durable change visible. Returns the blob of the object it replaced, if that is known already; what is
     /// not known is found when the change is merged.
-    pub fn publish(&self, bucket: BucketId, key: &[u8], latest: Latest) -> Option<u64> {
-        let index_key = index_key(bucket, key);
-        let replaced = self.known(bucket, key).flatten();
+    pub fn publish(&self, index_key: IndexKey, latest: Latest) -> Option<u64> {
+        let replaced = self.known_in(&self.recent.borrow(), &index_key).flatten();
         let replaced_blob = replaced.and_then(|entry| entry.blob());
         let blob = match &latest {
             Latest::Object(entry) => {
@@ -271,17 +274,17 @@ impl ShardIndex {
     /// Lets the database point to the copies of moved records, and forget segments of which nothing lives then.
     pub async fn relocate(
         &self,
-        moved: Vec<Moved>,
+        moved: Vec<Indexed>,
         dropped: Vec<(IndexKey, u64)>,
         emptied: Vec<u64>,
     ) -> Result<Applied, StoreError> {
         let (mut entries, mut buckets) = (Memtable::new(), Vec::new());
         for moved in moved {
             match moved {
-                Moved::Entry(key, latest) => {
+                Indexed::Entry(key, latest) => {
                     entries.insert(key, latest);
                 }
-                Moved::Bucket(bucket, state) => buckets.push((bucket, state)),
+                Indexed::Bucket(bucket, state) => buckets.push((bucket, state)),
             }
         }
         let to_apply = entries.clone();

@@ -113,12 +113,6 @@ pub fn remove(medium: &Medium, path: &Path) -> io::Result<()> {
     watched.end(fs::remove_file(path))
 }
 
-/// Renames a file, replacing what has the new name.
-pub fn rename(medium: &Medium, from: &Path, to: &Path) -> io::Result<()> {
-    let watched = medium.begin(|| Operation::Rename { from, to })?;
-    watched.end(fs::rename(from, to))
-}
-
 /// Makes a directory's entries durable.
 pub fn sync_directory(medium: &Medium, path: &Path) -> io::Result<()> {
     let watched = medium.begin(|| Operation::SyncDirectory { path })?;

@@ -46,10 +46,6 @@ pub enum Operation<'a> {
     Remove {
         path: &'a Path,
     },
-    Rename {
-        from: &'a Path,
-        to: &'a Path,
-    },
 }
 
 /// Watches all operations of a medium, on whatever thread they happen.

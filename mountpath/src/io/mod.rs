@@ -268,12 +268,6 @@ pub async fn remove(medium: &Medium, path: &Path) -> io::Result<()> {
     watched.end(glommio::io::remove(path).await.map_err(io::Error::from))
 }
 
-/// Renames a file, replacing what has the new name.
-pub async fn rename(medium: &Medium, from: &Path, to: &Path) -> io::Result<()> {
-    let watched = medium.begin(|| Operation::Rename { from, to })?;
-    watched.end(glommio::io::rename(from, to).await.map_err(io::Error::from))
-}
-
 /// Makes a directory's entries durable.
 pub async fn sync_directory(medium: &Medium, path: &Path) -> io::Result<()> {
     let watched = medium.begin(|| Operation::SyncDirectory { path })?;

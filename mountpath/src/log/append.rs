@@ -1,8 +1,9 @@
 //! One commit: a segment with room, one write, one fdatasync, then the changes become visible and are acknowledged.
 
 use super::{
-    Log, Outcome, Pending,
+    Log, Outcome,
     draft::{Draft, Member},
+    queue::Pending,
 };
 use crate::{
     batch::{BatchHeader, HEADER_BYTES},
@@ -10,9 +11,11 @@ use crate::{
     completion::{Receiver, completion},
     error::StoreError,
     files::segment::AppendSegment,
-    index::entry::{BucketState, Home, Latest, ObjectEntry, Tombstone},
+    index::{
+        entry::{Home, Latest},
+        indexed::Indexed,
+    },
     io::{AlignedBuffer, spawn},
-    record::Action,
 };
 use std::{io, rc::Rc, sync::Arc};
 
@@ -146,67 +149,36 @@ impl Log {
                 blob,
                 giver,
             } = member;
+            let indexed = Indexed::new(record, home, footprint);
             if is_move {
-                let placement = match record.action {
-                    Action::Put(_, placement) => Some(placement),
-                    _ => None,
-                };
-                giver.give(Ok(Outcome::Moved {
-                    home,
-                    placement,
-                    footprint,
-                }));
+                giver.give(Ok(Outcome::Moved(indexed)));
                 continue;
             }
             self.published_bytes
                 .set(self.published_bytes.get() + u64::from(footprint));
-            let sequence = record.sequence;
-            let outcome = match record.action {
-                Action::Put(meta, placement) => {
-                    let entry = Arc::new(ObjectEntry {
-                        sequence,
-                        home,
-                        footprint,
-                        placement,
-                        meta: *meta,
-                    });
-                    let latest = Latest::Object(Arc::clone(&entry));
-                    self.publish_entry(record.bucket, &record.key, latest);
-                    if let Some(blob) = blob {
-                        blob.keep();
-                    }
-                    Outcome::Put(entry)
-                }
-                Action::Delete { origin_segment } => {
-                    let tombstone = Tombstone {
-                        sequence,
-                        home,
-                        footprint,
-                        origin_segment,
-                    };
-                    self.publish_entry(record.bucket, &record.key, Latest::Tombstone(tombstone));
-                    Outcome::Deleted
-                }
-                Action::Bucket { name, fenced } => {
-                    let state = BucketState {
-                        sequence,
-                        home,
-                        footprint,
-                        name,
-                        fenced,
-                    };
-                    self.index.publish_bucket(record.bucket, state.clone());
-                    Outcome::Bucket(state)
-                }
-            };
-            giver.give(Ok(outcome));
+            if let Some(blob) = blob {
+                blob.keep();
+            }
+            giver.give(Ok(self.publish_one(indexed)));
         }
     }
 
-    fn publish_entry(&self, bucket: proto::s3::bucket::BucketId, key: &[u8], latest: Latest) {
-        if let Some(replaced) = self.index.publish(bucket, key, latest) {
+    fn publish_one(&self, indexed: Indexed) -> Outcome {
+        let (key, latest) = match indexed {
+            Indexed::Bucket(bucket, state) => {
+                self.index.publish_bucket(bucket, state.clone());
+                return Outcome::Bucket(state);
+            }
+            Indexed::Entry(key, latest) => (key, latest),
+        };
+        let outcome = match &latest {
+            Latest::Object(entry) => Outcome::Put(Arc::clone(entry)),
+            Latest::Tombstone(_) => Outcome::Deleted,
+        };
+        if let Some(replaced) = self.index.publish(key, latest) {
             self.blobs.give_up(replaced);
         }
+        outcome
     }
 }
 

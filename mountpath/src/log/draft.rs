@@ -1,7 +1,10 @@
 //! What a batch will hold: each change is decided, and everything gets its place. Records come first, then copied
 //! payloads, then payloads that are written from their own buffers.
 
-use super::{Change, Log, NewPayload, Outcome, Pending, sizes};
+use super::{
+    Change, Log, NewPayload, Outcome,
+    queue::{Pending, sizes},
+};
 use crate::{
     batch::HEADER_BYTES,
     buffer::PooledBuffer,

@@ -1,6 +1,9 @@
 //! Where the next batch goes: the segment with room, the one made ahead, and what is left while the disk is full.
 
-use super::{Change, Log, NewPayload, Pending, sizes};
+use super::{
+    Change, Log, NewPayload,
+    queue::{Pending, sizes},
+};
 use crate::{
     batch::HEADER_BYTES,
     error::StoreError,

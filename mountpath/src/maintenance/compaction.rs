@@ -6,15 +6,15 @@ use crate::{
     error::StoreError,
     files::segment::SegmentInfo,
     index::{
-        Moved,
-        entry::{BucketState, Home, IndexKey, Latest, ObjectEntry, Tombstone, index_key},
+        entry::{Home, IndexKey, index_key},
+        indexed::Indexed,
     },
     limits::{
         COMPACTION_BEHIND_PERCENT, COMPACTION_CHUNK_BYTES, COMPACTION_LIVE_PERCENT_MAX, COMPACTION_LOG_PERCENT,
         COMPACTION_RECORDS_MAX, COMPACTION_SEGMENTS_MAX, SCAN_ENTRIES,
     },
     log::{Change, Outcome, reader::SegmentReader},
-    record::{Action, ObjectMeta, Placement, Record},
+    record::{Action, Placement, Record},
     shard_store::ShardStore,
 };
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// What emptying segments has brought so far.
 #[derive(Default)]
 struct Emptied {
-    moved: Vec<Moved>,
+    moved: Vec<Indexed>,
     dropped: Vec<(IndexKey, u64)>,
 }
 
@@ -103,14 +103,11 @@ impl ShardStore {
     /// The segments to reclaim next: those of which nothing lives, and, when the log is much longer than what lives in it,
     /// those of which least does. Those that a start would have to replay are left alone.
     fn victims(&self) -> Vec<(u64, SegmentInfo)> {
-        let infos = self.segments.infos();
-        let eligible = infos.range(..self.merged.get().segment);
-        let mut eligible: Vec<(u64, SegmentInfo)> = eligible
-            .filter(|(_, info)| !info.unreadable && info.emptied_at_merge != Some(self.counters.merges.get()))
-            .map(|(id, info)| (*id, *info))
-            .collect();
+        let (merged, merges) = (self.merged.get().segment, self.counters.merges.get());
+        let mut eligible = self.segments.below(merged);
+        eligible.retain(|(_, info)| !info.unreadable && info.emptied_at_merge != Some(merges));
         eligible.sort_by_key(|(_, info)| info.live_bytes * 1000 / info.bytes.max(1));
-        let bytes: u64 = infos.values().map(|info| info.bytes).sum();
+        let bytes = self.segments.totals().bytes;
         let wanted = self.live_bytes() * COMPACTION_LOG_PERCENT / 100 + self.segment_bytes;
         let mut excess = bytes.saturating_sub(wanted);
         // On a full disk the copies must fit what is left.
@@ -226,12 +223,14 @@ impl ShardStore {
         let mut waiting = Vec::new();
         for (record, payload) in records {
             let (bucket, key) = (record.bucket, record.key.clone());
-            let change = Change::Move(Box::new(record.clone()), payload);
-            waiting.push((record, self.log.submit(bucket, key, change)));
+            let change = Change::Move(Box::new(record), payload);
+            waiting.push(self.log.submit(bucket, key, change));
         }
-        for (record, receiver) in waiting {
+        for receiver in waiting {
             let outcome = receiver.wait().await.unwrap_or(Err(StoreError::ReadOnly))?;
-            emptied.moved.extend(relocated(record, outcome));
+            if let Outcome::Moved(copy) = outcome {
+                emptied.moved.push(copy);
+            }
         }
         Ok(())
     }
@@ -274,49 +273,3 @@ fn with_payloads(mut reader: SegmentReader, records: Vec<Lying>) -> Result<WithP
 }
 
 type WithPayloads = (SegmentReader, Vec<(Record, Vec<u8>)>);
-
-/// The index entry of a copy.
-fn relocated(record: Record, outcome: Outcome) -> Option<Moved> {
-    let Outcome::Moved {
-        home,
-        placement,
-        footprint,
-    } = outcome
-    else {
-        return None;
-    };
-    let sequence = record.sequence;
-    let key = index_key(record.bucket, &record.key);
-    Some(match record.action {
-        Action::Put(meta, before) => {
-            let meta: ObjectMeta = *meta;
-            let entry = ObjectEntry {
-                sequence,
-                home,
-                footprint,
-                placement: placement.unwrap_or(before),
-                meta,
-            };
-            Moved::Entry(key, Latest::Object(Arc::new(entry)))
-        }
-        Action::Delete { origin_segment } => Moved::Entry(
-            key,
-            Latest::Tombstone(Tombstone {
-                sequence,
-                home,
-                footprint,
-                origin_segment,
-            }),
-        ),
-        Action::Bucket { name, fenced } => Moved::Bucket(
-            record.bucket,
-            BucketState {
-                sequence,
-                home,
-                footprint,
-                name,
-                fenced,
-            },
-        ),
-    })
-}

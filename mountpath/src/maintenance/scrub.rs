@@ -4,7 +4,6 @@ use crate::{
     error::StoreError,
     index::entry::{IndexKey, split_index_key},
     io::yield_now,
-    limits::SCAN_ENTRIES,
     record::block_count,
     shard_store::ShardStore,
 };
@@ -55,11 +54,7 @@ impl ShardStore {
         let mut report = ScrubReport::default();
         let mut after: Option<IndexKey> = None;
         loop {
-            let entries = self
-                .index
-                .threads()
-                .read(move |database| database.scan(after.as_deref(), SCAN_ENTRIES))
-                .await?;
+            let entries = self.index.scan(after).await?;
             for (index_key, _) in &entries {
                 if let Some((bucket, key)) = split_index_key(index_key) {
                     self.scrub_object(bucket, key, &mut report).await?;

@@ -120,11 +120,7 @@ impl ShardStore {
         }
         let mut after: Option<IndexKey> = None;
         loop {
-            let entries = self
-                .index
-                .threads()
-                .read(move |database| database.scan(after.as_deref(), SCAN_ENTRIES))
-                .await?;
+            let entries = self.index.scan(after).await?;
             for (index_key, entry) in &entries {
                 let inline = matches!(entry.placement, Placement::Inline { .. });
                 if inline

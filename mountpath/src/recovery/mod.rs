@@ -7,7 +7,7 @@ use crate::{
     error::StoreError,
     files::segment::SegmentInfo,
     index::{
-        backend::BlockFile,
+        block_file::BlockFile,
         database::{Changes, Database, DatabaseError, SegmentUse, Totals},
         entry::{BucketState, Checkpoint},
         threads::Reopen,
@@ -72,7 +72,7 @@ pub fn recover(paths: &ShardPaths, shard: [u8; 16], cache_bytes: usize) -> Resul
     ids.retain(|id| *id >= start.segment || live.contains_key(id) || !remove_dead(paths, *id));
     report_missing(&ids, &live, start, &mut report);
 
-    let mut replay = Replay::new(paths, shard, &database, start);
+    let mut replay = Replay::new(paths, shard, &database, start, known.is_none());
     for id in ids.iter().copied().filter(|id| *id >= start.segment) {
         replay.segment(id, &mut report)?;
     }

@@ -6,7 +6,8 @@ use crate::{
     files::segment::HEADER_BYTES,
     index::{
         database::{Changes, Database},
-        entry::{BucketState, Checkpoint, Home, Latest, Memtable, ObjectEntry, Tombstone, index_key},
+        entry::{BucketState, Checkpoint, Home, Latest, Memtable},
+        indexed::Indexed,
     },
     io::blocking::remove,
     layout::ShardPaths,
@@ -15,7 +16,7 @@ use crate::{
     record::{Action, Placement, Record},
 };
 use proto::s3::bucket::BucketId;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// A segment and the batches of it that are to be applied.
 struct Newest {
@@ -31,6 +32,7 @@ pub(super) struct Replay<'r> {
     shard: [u8; 16],
     database: &'r Database,
     from: Checkpoint,
+    is_rebuild: bool,
     end: Checkpoint,
     /// The newest segment with batches and what it holds: it may end in a torn batch, which shows only when it is known
     /// that none follows.
@@ -45,12 +47,19 @@ pub(super) struct Replay<'r> {
 }
 
 impl<'r> Replay<'r> {
-    pub(super) fn new(paths: &'r ShardPaths, shard: [u8; 16], database: &'r Database, from: Checkpoint) -> Self {
+    pub(super) fn new(
+        paths: &'r ShardPaths,
+        shard: [u8; 16],
+        database: &'r Database,
+        from: Checkpoint,
+        is_rebuild: bool,
+    ) -> Self {
         Self {
             paths,
             shard,
             database,
             from,
+            is_rebuild,
             end: from,
             newest: None,
             durable_batch: from.next_batch.saturating_sub(1),
@@ -115,17 +124,18 @@ impl<'r> Replay<'r> {
         Ok(())
     }
 
-    /// A missing batch below a later durable mark was acknowledged: it is corruption, and said so. Compaction removes
-    /// whole segments, so batches may be missing where segments are.
+    /// A missing batch below a later durable mark was acknowledged: it is corruption, and said so. Only without an index
+    /// the part of the log is read that compaction removes segments from: batches may be missing there where segments
+    /// are.
     fn note_gap(&mut self, batch: &Found, report: &mut RecoveryReport) {
         let (expected, segment) = self
             .last_seen
             .map_or((self.from.next_batch, self.from.segment), |(segment, sequence)| {
                 (sequence + 1, segment)
             });
-        let segments_are_missing = batch.segment > segment + 1;
+        let was_compacted = self.is_rebuild && batch.segment > segment + 1;
         let lost = batch.header.sequence > expected && batch.header.durable_sequence >= expected;
-        if lost && !segments_are_missing {
+        if lost && !was_compacted {
             report.damage.push(format!(
                 "batches {expected} to {} of the log are damaged (before segment {:016x}, byte {})",
                 batch.header.sequence - 1,
@@ -190,45 +200,19 @@ impl<'r> Replay<'r> {
     }
 
     fn record(&mut self, record: Record, home: Home, footprint: u32) {
-        let sequence = record.sequence;
-        let latest = match record.action {
-            Action::Put(meta, placement) => Latest::Object(Arc::new(ObjectEntry {
-                sequence,
-                home,
-                footprint,
-                placement,
-                meta: *meta,
-            })),
-            Action::Delete { origin_segment } => Latest::Tombstone(Tombstone {
-                sequence,
-                home,
-                footprint,
-                origin_segment,
-            }),
-            Action::Bucket { name, fenced } => {
-                let newer = self
-                    .buckets
-                    .get(&record.bucket)
-                    .is_none_or(|known| known.sequence <= sequence);
-                if newer {
-                    self.buckets.insert(
-                        record.bucket,
-                        BucketState {
-                            sequence,
-                            home,
-                            footprint,
-                            name,
-                            fenced,
-                        },
-                    );
+        let (key, latest) = match Indexed::new(record, home, footprint) {
+            Indexed::Entry(key, latest) => (key, latest),
+            Indexed::Bucket(bucket, state) => {
+                let known = self.buckets.get(&bucket);
+                if known.is_none_or(|known| known.sequence <= state.sequence) {
+                    self.buckets.insert(bucket, state);
                 }
                 return;
             }
         };
-        let key = index_key(record.bucket, &record.key);
         match self.entries.get(&key) {
             // An equal sequence is a copy that compaction made: the later home counts.
-            Some(known) if known.sequence() > sequence => return,
+            Some(known) if known.sequence() > latest.sequence() => return,
             Some(Latest::Object(known)) => {
                 let replaced = known.blob();
                 let named = matches!(&latest, Latest::Object(entry) if entry.blob() == replaced);

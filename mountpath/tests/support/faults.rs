@@ -133,7 +133,6 @@ pub fn is_of(operation: &Operation<'_>, extension: &str) -> bool {
         | Operation::Sync { path }
         | Operation::SyncDirectory { path }
         | Operation::Remove { path } => path,
-        Operation::Rename { to, .. } => to,
     };
     path.extension().is_some_and(|found| found == extension)
 }

@@ -34,7 +34,6 @@ struct Inode {
 enum NameChange {
     Create(PathBuf, usize),
     Remove(PathBuf),
-    Rename(PathBuf, PathBuf, usize),
 }
 
 /// A state that losing power right after tick `cut` may leave, beginning with `base`.
@@ -58,10 +57,6 @@ pub fn lose_power(base: &Files, recording: &Recording, cut: usize, generator: &m
             }
             NameChange::Remove(path) => {
                 names.remove(path);
-            }
-            NameChange::Rename(from, to, inode) => {
-                names.remove(from);
-                names.insert(to.clone(), *inode);
             }
         }
     }
@@ -235,20 +230,12 @@ impl Replay {
                         .push((NameChange::Remove(path.clone()), recorded.clone()));
                 }
             }
-            Deed::Rename { from, to } => {
-                if let Some(inode) = self.names.remove(from) {
-                    self.names.insert(to.clone(), inode);
-                    self.open.insert(to.clone(), inode);
-                    self.name_changes
-                        .push((NameChange::Rename(from.clone(), to.clone(), inode), recorded.clone()));
-                }
-            }
         }
     }
 
     fn is_durable(&self, change: &NameChange, recorded: &Recorded, cut: usize) -> bool {
         let path = match change {
-            NameChange::Create(path, _) | NameChange::Remove(path) | NameChange::Rename(_, path, _) => path,
+            NameChange::Create(path, _) | NameChange::Remove(path) => path,
         };
         let synced = path
             .parent()

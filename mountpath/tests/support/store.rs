@@ -28,14 +28,6 @@ use std::{
     time::Duration,
 };
 
-/// Whether of changes of a key that are committed together the one submitted last wins. If not, the tests have no two
-/// changes of a key under way at once.
-pub const ARRIVAL_DECIDES: bool = true;
-
-/// Whether a start that finds damage removes no segment and no blob, so that more may be saved from them. If not, a
-/// segment whose header is damaged goes with all it holds, unnamed if it is the newest.
-pub const DAMAGE_KEEPS_FILES: bool = false;
-
 /// An object: what is compared.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Object {

@@ -40,10 +40,6 @@ pub enum Deed {
     Remove {
         path: PathBuf,
     },
-    Rename {
-        from: PathBuf,
-        to: PathBuf,
-    },
 }
 
 impl Deed {
@@ -56,7 +52,6 @@ impl Deed {
             | Self::Allocate { path, .. }
             | Self::Truncate { path, .. }
             | Self::Remove { path } => vec![path],
-            Self::Rename { from, to } => vec![from, to],
         }
     }
 
@@ -148,10 +143,6 @@ impl Tape {
             Operation::Sync { path } => Deed::Sync { path: own(path) },
             Operation::SyncDirectory { path } => Deed::SyncDirectory { path: own(path) },
             Operation::Remove { path } => Deed::Remove { path: own(path) },
-            Operation::Rename { from, to } => Deed::Rename {
-                from: own(from),
-                to: own(to),
-            },
         })
     }
 }

@@ -7,7 +7,7 @@ use super::{
     support::{Numbers, SHARD},
 };
 use crate::index::{
-    checksums::PAGE_BYTES,
+    block_file::PAGE_BYTES,
     database::{Database, DatabaseError, SegmentUse, Totals},
     entry::{BucketState, Checkpoint, IndexKey, Latest, ObjectEntry},
 };

@@ -3,7 +3,7 @@
 use super::{simulated_file::SimulatedFile, support::SHARD};
 use crate::index::{
     backend::{Backend, ChecksummedFile},
-    checksums::PAGE_BYTES,
+    block_file::PAGE_BYTES,
     file_header::CONTENT_BYTES,
 };
 use proptest::{collection::vec, prelude::*};

@@ -1,7 +1,7 @@
 //! A file in memory that records what is done to it, can refuse to do it, and can be had as a crash would have left it.
 
 use super::support::Numbers;
-use crate::index::backend::BlockFile;
+use crate::index::block_file::BlockFile;
 use std::{
     io,
     sync::{Arc, Mutex},

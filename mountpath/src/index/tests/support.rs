@@ -2,7 +2,7 @@
 
 use crate::{
     index::{
-        backend::BlockFile,
+        block_file::BlockFile,
         entry::{Home, IndexKey, Latest, ObjectEntry, Tombstone, index_key},
     },
     record::{ObjectMeta, Placement, block_count},

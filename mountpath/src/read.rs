@@ -1,0 +1,103 @@
+//! Reading: objects looked up, held open and read block by block; pages of a bucket.
+
+use crate::{
+    error::StoreError, files::held::HeldFile, index::entry::ObjectEntry, io::ReadBuffer, record::Placement,
+    shard_store::ShardStore,
+};
+use proto::{
+    digest::hasher::block_checksum,
+    limits::BLOCK_BYTES,
+    s3::{
+        bucket::BucketId,
+        listing::{ListPage, ListQuery},
+    },
+};
+use std::{rc::Rc, sync::Arc};
+
+/// An object to be read: what it reads from stays on disk while this lives.
+#[derive(Debug, Clone)]
+pub struct OpenObject {
+    /// The object.
+    pub entry: Arc<ObjectEntry>,
+    file: Rc<HeldFile>,
+}
+
+impl ShardStore {
+    /// The object a key holds. When this returns, and until the next await, it is the truth.
+    pub async fn lookup(&self, bucket: BucketId, key: &[u8]) -> Result<Option<Arc<ObjectEntry>>, StoreError> {
+        self.check_available()?;
+        let found = self.index.lookup(bucket, key).await;
+        found.map_err(|error| self.judge(error))
+    }
+
+    /// Opens the object a key holds, to be read.
+    pub async fn open_object(&self, bucket: BucketId, key: &[u8]) -> Result<Option<OpenObject>, StoreError> {
+        let Some(entry) = self.lookup(bucket, key).await? else {
+            return Ok(None);
+        };
+        let file = match entry.placement {
+            Placement::Blob { blob } => self.blobs.file(blob),
+            Placement::Inline { .. } => {
+                let segment = entry.home.segment;
+                let missing = || StoreError::Damaged(format!("segment {segment:016x} is missing"));
+                self.segments.file(segment).ok_or_else(missing)?
+            }
+        };
+        Ok(Some(OpenObject { entry, file }))
+    }
+
+    /// Reads a block of an object's payload and verifies it against its checksum if `verify`.
+    pub async fn read_block(&self, object: &OpenObject, block: u64, verify: bool) -> Result<ReadBuffer, StoreError> {
+        let damaged = |reason: &str| StoreError::Damaged(format!("block {block}: {reason}"));
+        let meta = &object.entry.meta;
+        let start = block
+            .checked_mul(BLOCK_BYTES as u64)
+            .ok_or_else(|| damaged("no such block"))?;
+        let left = meta.size.checked_sub(start).ok_or_else(|| damaged("no such block"))?;
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK_BYTES);
+        let payload = match object.entry.placement {
+            Placement::Inline { batch_offset } => object.entry.home.batch + u64::from(batch_offset),
+            Placement::Blob { .. } => 0,
+        };
+        let bytes = match object.file.read(payload + start, length).await {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(self.explain(error).await),
+        };
+        if bytes.len() != length {
+            return Err(damaged("the file is shorter than the object"));
+        }
+        if verify {
+            let index = usize::try_from(block).map_err(|_| damaged("no such block"))?;
+            let expected = meta.block_checksums.get(index).ok_or_else(|| damaged("no checksum"))?;
+            if block_checksum(&bytes) != *expected {
+                return Err(damaged("the checksum does not match"));
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// A sorted page of a bucket.
+    pub async fn page(&self, bucket: BucketId, query: &ListQuery) -> Result<ListPage, StoreError> {
+        self.check_available()?;
+        let page = self.index.page(bucket, query).await;
+        page.map_err(|error| self.judge(error))
+    }
+
+    /// Notes that an object was read, milliseconds since the epoch.
+    pub fn touch(&self, bucket: BucketId, key: &[u8], unix_ms: u64) {
+        self.index.touch(bucket, key, unix_ms);
+    }
+
+    /// When the object a key holds was last read, milliseconds since the epoch.
+    pub async fn accessed(&self, bucket: BucketId, key: &[u8]) -> Result<Option<u64>, StoreError> {
+        self.index.accessed(bucket, key).await
+    }
+
+    /// A file that is missing may be missing with the whole disk.
+    async fn explain(&self, error: StoreError) -> StoreError {
+        if matches!(error, StoreError::Damaged(_)) {
+            self.check_mountpath().await;
+        }
+        self.unavailable().unwrap_or(error)
+    }
+}
