@@ -69,3 +69,7 @@ pub const REGISTER_INTERVAL: Duration = Duration::from_secs(1);
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much of it.
 pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long requests are served before the ring is entered again. A core whose clients never let it wait would else
+/// leave its disks idle: what one turn submits starts only at the end of the turn.
+pub const TURN_TIME: Duration = Duration::from_micros(250);

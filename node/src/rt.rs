@@ -21,7 +21,7 @@ use std::{
 };
 
 use crate::{
-    limits::{EXECUTOR_IO_BYTES, RING_DEPTH},
+    limits::{EXECUTOR_IO_BYTES, RING_DEPTH, TURN_TIME},
     traffic::Traffic,
 };
 use futures_lite::io::{AsyncRead, AsyncWrite};
@@ -40,6 +40,7 @@ where
         .name(name)
         .io_memory(EXECUTOR_IO_BYTES)
         .ring_depth(RING_DEPTH)
+        .preempt_timer(TURN_TIME)
         .spawn(body)
         .map_err(io::Error::from)?;
     std::thread::Builder::new()
