@@ -15,6 +15,7 @@ use crate::{
 };
 use proto::{
     auth::{
+        object_grant::ObjectGrant,
         payload::PayloadDeclaration,
         ticket::{self, Grant, Principal, QUERY_PARAMETER, Ticket, TicketKey, request_digest},
     },
@@ -149,20 +150,20 @@ impl Issuer {
             }
         };
         Ok(self.key.seal(&Ticket {
+            issued_unix_ms: unix_s() * 1000,
             expires_unix_s: self.expires_unix_s,
             node: self.place.node,
             core: self.place.core,
             shard: self.place.shard,
-            principal: Principal {
-                user_id: String::new(),
-                display_name: String::new(),
-            },
+            principal: Principal::default(),
             grant: Grant::Object {
-                operation,
-                bucket: self.place.bucket.clone(),
-                key: key.to_owned(),
-                payload,
-                signer: None,
+                object: ObjectGrant {
+                    operation,
+                    bucket: self.place.bucket.clone(),
+                    key: key.to_owned(),
+                    payload,
+                    signer: None,
+                },
                 request_digest: request_digest(head.method(), &head, &Query::default()),
             },
         }))
@@ -179,7 +180,7 @@ fn place(key: &TicketKey, location: &Location) -> Result<Place> {
     let ticket = key
         .open(sealed, unix_s())
         .map_err(|error| unusable(&error.to_string()))?;
-    let Grant::Object { bucket, .. } = ticket.grant else {
+    let Grant::Object { object, .. } = ticket.grant else {
         return Err(unusable("it is for something else than an object"));
     };
     Ok(Place {
@@ -187,7 +188,7 @@ fn place(key: &TicketKey, location: &Location) -> Result<Place> {
         node: ticket.node,
         core: ticket.core,
         shard: ticket.shard,
-        bucket,
+        bucket: object.bucket,
     })
 }
 
@@ -235,18 +236,15 @@ mod tests {
             .open(ticket::find(head.raw_query()).unwrap(), unix_s())
             .unwrap();
         let Grant::Object {
-            operation,
-            bucket,
-            payload,
+            object,
             request_digest: digest,
-            ..
         } = ticket.grant
         else {
             panic!("it is for an object")
         };
-        assert_eq!(operation, Operation::PutObject);
-        assert_eq!(bucket.checksum_type, ChecksumType::Xxhash);
-        assert_eq!(payload, Some(PayloadDeclaration::from_request(&head).unwrap()));
+        assert_eq!(object.operation, Operation::PutObject);
+        assert_eq!(object.bucket.checksum_type, ChecksumType::Xxhash);
+        assert_eq!(object.payload, Some(PayloadDeclaration::from_request(&head).unwrap()));
         let query = Query::parse_without(head.raw_query(), QUERY_PARAMETER).unwrap();
         assert_eq!(digest, request_digest(head.method(), &head, &query));
     }

@@ -2,7 +2,10 @@
 
 use crate::{clock::unix_s, gateway::Gateway, records::UserRecord};
 use proto::{
-    auth::verify::{Credential, Verified},
+    auth::{
+        ticket::Principal,
+        verify::{Credential, Verified},
+    },
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
     s3::query::Query,
@@ -23,6 +26,20 @@ pub struct Caller {
     pub region: String,
     /// The signature; `None` only with `--anonymous`.
     pub verified: Option<Verified>,
+}
+
+impl Caller {
+    /// As tickets name the sender.
+    pub fn principal(&self) -> Principal {
+        let access_key = match self.verified {
+            Some(_) => self.access_key.clone(),
+            None => String::new(),
+        };
+        Principal {
+            access_key,
+            ..self.user.principal()
+        }
+    }
 }
 
 /// Authenticates a request. With `--anonymous` nothing is verified and everyone is the root user.

@@ -1,6 +1,7 @@
 //! Buckets, users, keys and the shard map in memory, kept true by the store's commits: requests never wait for a disk
 //! to be authenticated or routed.
 
+mod revocations;
 mod view;
 
 use crate::{
@@ -9,7 +10,11 @@ use crate::{
     records::{BucketRecord, BucketState, KeyRecord, UserRecord},
     store::{Change, CommitError, MetaStore, StoreError},
 };
-use proto::{cluster::map::ShardMap, digest::checksum::ChecksumType, wire::Encoder};
+use proto::{
+    cluster::{handoff::Revocation, map::ShardMap},
+    digest::checksum::ChecksumType,
+    wire::Encoder,
+};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeSet,
@@ -137,6 +142,14 @@ impl Catalog {
             ))
         });
         std::iter::once(root).chain(others).collect()
+    }
+    /// Rises whenever something that requests are allowed by changes or goes.
+    pub fn epoch(&self) -> u64 {
+        self.view.borrow().epoch
+    }
+    /// At most `most` removed access keys after the first `told`, and how many are told with them.
+    pub fn revocations_after(&self, told: u64, most: usize) -> (Vec<Revocation>, u64) {
+        self.view.borrow().revocations.after(told, most)
     }
     /// The shard map; empty until a first node has registered.
     pub fn shard_map(&self) -> Rc<ShardMap> {

@@ -1,5 +1,6 @@
 //! Wall-clock time, and the Date header formatted once a second.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::{
     cell::RefCell,
     rc::Rc,
@@ -15,6 +16,13 @@ pub fn unix_ms() -> u64 {
 /// Seconds since the Unix epoch.
 pub fn unix_s() -> u64 {
     unix_ms() / 1000
+}
+
+/// CLOCK_MONOTONIC in milliseconds: one clock for all processes of a host.
+pub fn monotonic_ms() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    seconds * 1000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
 /// The Date header of responses.

@@ -33,6 +33,8 @@ pub struct Core {
     pub address: SocketAddr,
     /// The host clients are redirected to; `None`: they are not.
     pub advertise: Option<String>,
+    /// Where gateways on its host pass connections to it.
+    pub channel: Option<String>,
     last_seen: Rc<Cell<Instant>>,
 }
 
@@ -154,16 +156,22 @@ impl Cluster {
     pub fn nodes(&self) -> Vec<NodeView> {
         let map = self.catalog.shard_map();
         let known: BTreeSet<Uuid> = map.shards.iter().map(|entry| entry.node).collect();
-        let nodes = self.nodes.borrow();
-        let view = |node: Uuid| {
-            let cores = nodes.get(&node).map(|node| node.cores.iter());
-            let live = cores.into_iter().flatten().filter(|core| core.is_live());
-            NodeView {
-                node,
-                cores: live.cloned().collect(),
-            }
+        let view = |node: Uuid| NodeView {
+            node,
+            cores: self.cores_of(node),
         };
         known.into_iter().map(view).collect()
+    }
+    /// The cores of a node, if it lives.
+    pub fn cores_of(&self, node: Uuid) -> Vec<Rc<Core>> {
+        let nodes = self.nodes.borrow();
+        let cores = nodes.get(&node).map(|node| node.cores.iter());
+        cores
+            .into_iter()
+            .flatten()
+            .filter(|core| core.is_live())
+            .cloned()
+            .collect()
     }
     fn serving(&self, shard: Uuid) -> Option<Rc<Core>> {
         let by_shard = self.by_shard.borrow();
@@ -218,6 +226,7 @@ impl Cluster {
                 index,
                 address: SocketAddr::new(address, core.port),
                 advertise: info.advertise.clone(),
+                channel: core.channel.clone(),
                 last_seen: Rc::clone(&last_seen),
             });
             by_shard.extend(core.shards.iter().map(|&shard| (shard, Rc::clone(&entry))));

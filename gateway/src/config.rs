@@ -11,9 +11,9 @@ use std::{
 /// How object requests reach their core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RouteMode {
-    /// What is known of the client decides.
+    /// The client's connection is passed to the core; where that cannot be, what is known of the client decides.
     Auto,
-    /// The client's connection is passed to the core.
+    /// The client's connection is passed to the core; where that cannot be, the gateway stands between.
     Handoff,
     /// 307 to the core, wherever S3 allows it.
     Redirect,
@@ -43,6 +43,9 @@ pub struct Flags {
     /// How object requests reach their core.
     #[arg(long, value_enum, default_value_t = RouteMode::Auto)]
     pub route: RouteMode,
+    /// Pass no connections to cores on this host.
+    #[arg(long)]
+    pub no_handoff: bool,
 }
 
 impl Flags {

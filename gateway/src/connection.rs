@@ -23,6 +23,8 @@ pub struct Connection {
     pub client: IpAddr,
     /// A core passed this connection on: it is never redirected.
     pub relayed: bool,
+    /// A core had no room for it: its next request is not passed to one again.
+    pub refused: bool,
     /// Requests served.
     pub served: u64,
     /// What the request being served asks for, once that is known.
@@ -40,6 +42,8 @@ pub enum Next {
     Linger,
     /// The admin API takes it over.
     Admin,
+    /// A core has it.
+    Passed,
 }
 
 /// What serving a request came to.
@@ -48,6 +52,8 @@ pub enum Served {
     Answer(Answer),
     /// A core has answered.
     Relayed(Relayed),
+    /// A core has the connection, and answers on it.
+    Passed,
 }
 
 /// What relaying a core's answer came to.
@@ -83,6 +89,7 @@ impl Connection {
             buffer: Vec::new(),
             client,
             relayed: false,
+            refused: false,
             served: 0,
             operation: None,
         }

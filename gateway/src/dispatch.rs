@@ -41,6 +41,10 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
                 .count(connection.operation, relayed.status, Some(Way::Proxy));
             return relayed.next;
         }
+        Ok(Served::Passed) => {
+            gateway.requests.count(connection.operation, 0, Some(Way::Handoff));
+            return Next::Passed;
+        }
         Ok(Served::Answer(answer)) => answer,
         Err(error) => {
             // The path names bucket and key; the query may hold a signature or a ticket and is left out.

@@ -6,6 +6,7 @@ use crate::{
     cluster::Cluster,
     config::RouteMode,
     core_pool::CorePool,
+    handoff::Handoff,
     limits::{BODY_MEMORY_BYTES_MAX, UPLOAD_COUNT_MAX},
     memory::{Budget, RelayMemory},
     metrics::RequestCounters,
@@ -28,6 +29,8 @@ pub struct Gateway {
     pub cluster: Cluster,
     /// Connections to cores.
     pub pool: CorePool,
+    /// Channels to cores on this host.
+    pub handoff: Handoff,
     /// Seals and opens tickets.
     pub ticket_key: TicketKey,
     /// Ids of requests.
@@ -63,6 +66,7 @@ impl Gateway {
             cluster: Cluster::new(Rc::clone(&catalog)),
             catalog,
             pool: CorePool::new(watchdog.clone()),
+            handoff: Handoff::default(),
             ticket_key,
             request_ids: RequestIds::new(),
             date: DateHeader::default(),

@@ -1,6 +1,6 @@
 //! Every limit of the gateway, in one place; the protocol's own are in `proto::limits`.
 
-use proto::limits::{REQUEST_HEAD_BYTES_MAX, XML_BODY_BYTES_MAX};
+use proto::limits::{LEASE_LIFE_MS, REQUEST_HEAD_BYTES_MAX, XML_BODY_BYTES_MAX};
 use std::time::Duration;
 
 /// Most client connections at a time; lowered at start when RLIMIT_NOFILE cannot hold them.
@@ -99,6 +99,10 @@ pub const STORE_CACHE_BYTES: usize = 4 * 1024 * 1024;
 pub const NON_FOLLOWER_COUNT_MAX: usize = 10_000;
 /// How long such a client is remembered.
 pub const NON_FOLLOWER_TIME: Duration = Duration::from_secs(600);
+/// How long the change of a permission waits for cores that do not acknowledge it: their leases are dead by then.
+pub const LEASE_SETTLE_TIME: Duration = Duration::from_millis(LEASE_LIFE_MS + 50);
+/// How often it looks whether they have.
+pub const LEASE_SETTLE_POLL_TIME: Duration = Duration::from_millis(2);
 /// Entries asked of a core above its even share of a page.
 pub const LIST_PAGE_SLACK: usize = 16;
 

@@ -16,6 +16,7 @@ mod core_response;
 mod dispatch;
 mod exchange;
 mod gateway;
+mod handoff;
 mod limits;
 mod list;
 mod memory;
@@ -43,8 +44,9 @@ mod ticketing;
 
 use catalog::Catalog;
 use clap::Parser;
-use config::{Flags, RouteMode};
+use config::Flags;
 use gateway::Gateway;
+use handoff::Handoff;
 use std::{io::Write, process::ExitCode, rc::Rc};
 use store::redb::RedbStore;
 use tracing_subscriber::EnvFilter;
@@ -74,9 +76,6 @@ fn main() -> ExitCode {
 }
 
 async fn run(flags: Flags) -> Result<(), String> {
-    if flags.route == RouteMode::Handoff {
-        return Err("--route handoff is not available yet; use auto, redirect or proxy".to_owned());
-    }
     let address = flags.listen_address()?;
     let ticket_key = flags.cluster_key()?;
     let root_key = flags.root_key()?;
@@ -91,8 +90,13 @@ async fn run(flags: Flags) -> Result<(), String> {
     let catalog = Catalog::open(Box::new(store), root_key)
         .await
         .map_err(|error| error.to_string())?;
-    let gateway = Rc::new(Gateway::new(Rc::new(catalog), ticket_key, flags.route, flags.anonymous));
+    let mut gateway = Gateway::new(Rc::new(catalog), ticket_key, flags.route, flags.anonymous);
+    if flags.no_handoff {
+        gateway.handoff = Handoff::disabled();
+    }
+    let gateway = Rc::new(gateway);
     s3::delete_bucket::recover(&gateway);
+    rt::spawn(handoff::keep(Rc::clone(&gateway)));
     let listener = server::bind(address)
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}; stop what uses the port, or choose another"))?;

@@ -44,10 +44,10 @@ pub async fn with_ticket(
     sealed: &str,
 ) -> Result<Relayed, S3Error> {
     let ticket = gateway.ticket_key.open(sealed, unix_s())?;
-    let Grant::Object { operation, .. } = ticket.grant else {
+    let Grant::Object { object, .. } = ticket.grant else {
         return Err(ErrorCode::AccessDenied.into());
     };
-    connection.operation = Some(operation.name());
+    connection.operation = Some(object.operation.name());
     let core = gateway
         .cluster
         .core(ticket.node, ticket.core)
@@ -91,7 +91,7 @@ async fn send(
 fn unavailable(core: &Core, body: &Body, no_response: &NoResponse) -> S3Error {
     let error = no_response.error();
     tracing::warn!(core = %core.address, body_complete = body.is_complete(), %error, "no response from a core");
-    ErrorCode::ServiceUnavailable.into()
+    ErrorCode::SlowDown.into()
 }
 
 /// The head as a core gets it: everything but hop-by-hop headers (RFC 9110 section 7.6.1). What delimits the body stays

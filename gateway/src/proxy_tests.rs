@@ -277,7 +277,7 @@ fn a_redirect_names_the_core_and_carries_a_ticket() {
     );
     let sealed = ticket::find(query).unwrap();
     let opened = TicketKey::from_bytes(CLUSTER_KEY).open(sealed, unix_s()).unwrap();
-    assert!(matches!(opened.grant, Grant::Object { key, .. } if key == "a b"));
+    assert!(matches!(opened.grant, Grant::Object { object, .. } if object.key == "a b"));
     // The body was not read: where the next request would begin is unknown.
     assert!(
         put.starts_with("HTTP/1.1 307") && put.contains("Connection: close\r\n"),
@@ -288,14 +288,12 @@ fn a_redirect_names_the_core_and_carries_a_ticket() {
 #[test]
 fn what_a_core_passed_back_is_never_redirected() {
     let sealed = TicketKey::from_bytes(CLUSTER_KEY).seal(&Ticket {
+        issued_unix_ms: unix_s() * 1000,
         expires_unix_s: unix_s() + 60,
         node: [9; 16],
         core: 0,
         shard: [0; 16],
-        principal: Principal {
-            user_id: String::new(),
-            display_name: String::new(),
-        },
+        principal: Principal::default(),
         grant: Grant::Relay {
             client: "192.0.2.1:99".to_owned(),
         },

@@ -1,7 +1,8 @@
 //! A node announces itself to the gateway: 204, or 409 with the reason in one line.
 
 use crate::{
-    answer::Answer, body::Body, clock::unix_s, connection::Connection, gateway::Gateway, limits::REGISTRATION_BYTES_MAX,
+    answer::Answer, body::Body, clock::unix_s, connection::Connection, gateway::Gateway, handoff,
+    limits::REGISTRATION_BYTES_MAX,
 };
 use proto::{
     auth::ticket::{self, Grant},
@@ -10,10 +11,11 @@ use proto::{
     http::head::{Method, RequestHead},
     wire::Decoder,
 };
+use std::rc::Rc;
 
 /// Serves a registration.
 pub async fn serve(
-    gateway: &Gateway,
+    gateway: &Rc<Gateway>,
     connection: &mut Connection,
     head: &RequestHead,
     body: &mut Body,
@@ -35,7 +37,10 @@ pub async fn serve(
         return Err(ErrorCode::AccessDenied.into());
     }
     Ok(match gateway.cluster.register(info).await {
-        Ok(()) => Answer::empty(204),
+        Ok(()) => {
+            handoff::connect(gateway, node);
+            Answer::empty(204)
+        }
         Err(refusal) => {
             tracing::warn!(%refusal, "registration refused");
             Answer::text(409, &refusal.0)

@@ -14,6 +14,8 @@ const HEADER: &str = "x-corelane-route";
 /// How a request reaches its core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
+    /// The client's connection is passed to it.
+    Handoff,
     /// The client goes there itself.
     Redirect,
     /// Through this gateway.
@@ -23,13 +25,18 @@ pub enum Way {
 /// Decides for one request.
 pub fn decide(request: &Request<'_>, connection: &Connection, core: &Core) -> Result<Way, S3Error> {
     let mode = wished(request)?.unwrap_or(request.gateway.route);
-    let redirects = can_redirect(request, connection, core)
-        && match mode {
-            RouteMode::Redirect => true,
-            RouteMode::Auto => redirect_table::redirects(request.head, || is_non_follower(request, connection)),
-            RouteMode::Proxy | RouteMode::Handoff => false,
-        };
-    Ok(if redirects { Way::Redirect } else { Way::Proxy })
+    let hands_over = !connection.refused && request.gateway.handoff.reaches(core);
+    Ok(match mode {
+        RouteMode::Auto | RouteMode::Handoff if hands_over => Way::Handoff,
+        RouteMode::Auto if can_redirect(request, connection, core) => {
+            match redirect_table::redirects(request.head, || is_non_follower(request, connection)) {
+                true => Way::Redirect,
+                false => Way::Proxy,
+            }
+        }
+        RouteMode::Redirect if can_redirect(request, connection, core) => Way::Redirect,
+        _ => Way::Proxy,
+    })
 }
 
 /// What the request itself asks for.
@@ -39,9 +46,10 @@ fn wished(request: &Request<'_>) -> Result<Option<RouteMode>, S3Error> {
         None => Ok(None),
         Some("redirect") => Ok(Some(RouteMode::Redirect)),
         Some("proxy") => Ok(Some(RouteMode::Proxy)),
+        Some("handoff") => Ok(Some(RouteMode::Handoff)),
         Some(other) => Err(S3Error::with_message(
             ErrorCode::InvalidArgument,
-            "corelane-route must be redirect or proxy.",
+            "corelane-route must be handoff, redirect or proxy.",
         )
         .field("ArgumentName", QUERY_PARAMETER)
         .field("ArgumentValue", other)),

@@ -9,15 +9,23 @@ use monoio::{
     net::{TcpListener, TcpStream, UnixStream},
 };
 use rustix::{
+    event::{PollFd, PollFlags, Timespec},
+    fs::OFlags,
     io::Errno,
-    net::{AddressFamily, RecvFlags, Shutdown, SocketType},
+    net::{
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+        SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
+    },
+    process::PidfdFlags,
 };
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     future::Future,
-    io,
+    io::{self, IoSlice, IoSliceMut},
+    mem::MaybeUninit,
     net::SocketAddr,
-    os::fd::{AsRawFd, BorrowedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
     rc::{Rc, Weak},
     time::{Duration, Instant},
 };
@@ -203,6 +211,24 @@ impl Stream {
             None => Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time")),
         }
     }
+    /// Takes over a connected socket that came from elsewhere. It must block: on the ring, one that does not answers
+    /// EAGAIN.
+    pub fn from_descriptor(descriptor: OwnedFd, watchdog: &Watchdog) -> io::Result<Self> {
+        let flags = rustix::fs::fcntl_getfl(&descriptor)?;
+        if flags.contains(OFlags::NONBLOCK) {
+            rustix::fs::fcntl_setfl(&descriptor, flags - OFlags::NONBLOCK)?;
+        }
+        Self::new(TcpStream::from_std(descriptor.into())?, watchdog)
+    }
+    /// The socket, to be passed elsewhere. No receive may be pending: the bytes it took would be lost.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.reader.deadlines.descriptor()
+    }
+    /// Closes this descriptor of a socket that goes on living elsewhere. A half that is merely dropped shuts the whole
+    /// socket down for sending.
+    pub fn let_go(self) {
+        drop(self.into_inner());
+    }
     /// The runtime's own stream, for the bridge to hyper. No operation may be pending.
     pub fn into_inner(self) -> io::Result<TcpStream> {
         let Self { reader, writer } = self;
@@ -212,6 +238,80 @@ impl Stream {
         drop(deadlines);
         read.reunite(half)
             .map_err(|_| io::Error::other("the halves belong to different sockets"))
+    }
+}
+
+/// A Unix stream socket on which descriptors can be passed.
+pub struct ChannelSocket {
+    stream: UnixStream,
+    /// The process at the other end, where it can be seen.
+    peer: Option<OwnedFd>,
+}
+
+/// Descriptors that may come with one receive: a message brings one, and a receive ends at it.
+const DESCRIPTORS_PER_RECEIVE_MAX: usize = 4;
+
+impl ChannelSocket {
+    /// Connects to a name of the abstract namespace; `PermissionDenied` when another user listens there.
+    pub fn connect(name: &str) -> io::Result<Self> {
+        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
+        let peer = rustix::net::sockopt::socket_peercred(&socket)?;
+        if peer.uid != rustix::process::geteuid() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(Self {
+            stream: UnixStream::from_std(socket.into())?,
+            peer: rustix::process::pidfd_open(peer.pid, PidfdFlags::empty()).ok(),
+        })
+    }
+    /// Whether the process at the other end has ended. The kernel may let go of its sockets only later, when it used
+    /// them with io_uring, and what is sent to them until then is lost.
+    pub fn is_orphaned(&self) -> bool {
+        let Some(peer) = &self.peer else { return false };
+        let mut ended = [PollFd::new(peer, PollFlags::IN)];
+        rustix::event::poll(&mut ended, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+    }
+    /// Waits until something can be received, or the peer is gone.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.stream.readable(true).await
+    }
+    /// Sends what the socket takes at once; `None`: nothing. The descriptor goes with the first byte.
+    pub fn try_send(&self, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<Option<usize>> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let descriptors = descriptor.map(|descriptor| [descriptor]);
+        if let Some(descriptors) = &descriptors {
+            control.push(SendAncillaryMessage::ScmRights(descriptors));
+        }
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        match rustix::net::sendmsg(self.descriptor(), &[IoSlice::new(bytes)], &mut control, flags) {
+            Ok(sent) => Ok(Some(sent)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+    /// Receives what is there; `None`: nothing, `Some(0)`: the peer is gone.
+    pub fn try_receive(&self, buffer: &mut [u8], descriptors: &mut VecDeque<OwnedFd>) -> io::Result<Option<usize>> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_PER_RECEIVE_MAX))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        match rustix::net::recvmsg(self.descriptor(), &mut [IoSliceMut::new(buffer)], &mut control, flags) {
+            Ok(received) => {
+                for message in control.drain() {
+                    if let RecvAncillaryMessage::ScmRights(passed) = message {
+                        descriptors.extend(passed);
+                    }
+                }
+                Ok(Some(received.bytes))
+            }
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        // SAFETY: the descriptor lives as long as `self`.
+        unsafe { BorrowedFd::borrow_raw(self.stream.as_raw_fd()) }
     }
 }
 

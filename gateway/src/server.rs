@@ -120,17 +120,21 @@ fn raise_descriptor_limit() -> usize {
 
 /// Serves a connection as a task of its own.
 pub fn spawn(gateway: &Rc<Gateway>, stream: Stream, client: IpAddr) {
+    spawn_connection(gateway, Connection::new(stream, client));
+}
+
+/// The same for one that has been somewhere else.
+pub fn spawn_connection(gateway: &Rc<Gateway>, connection: Connection) {
     let counted = Counted::new(gateway);
     let gateway = Rc::clone(gateway);
     rt::spawn(async move {
-        serve_connection(gateway, stream, client).await;
+        serve_connection(gateway, connection).await;
         drop(counted);
     });
 }
 
 /// Serves a connection to its end.
-async fn serve_connection(gateway: Rc<Gateway>, stream: Stream, client: IpAddr) {
-    let mut connection = Connection::new(stream, client);
+async fn serve_connection(gateway: Rc<Gateway>, mut connection: Connection) {
     loop {
         let head = match connection.next_head().await {
             NextHead::Head(head) => head,
@@ -143,6 +147,7 @@ async fn serve_connection(gateway: Rc<Gateway>, stream: Stream, client: IpAddr) 
         match next {
             Next::KeepAlive if !gateway.draining.get() => {}
             Next::KeepAlive | Next::Close => return,
+            Next::Passed => return connection.stream.let_go(),
             Next::Linger => return connection.linger().await,
             Next::Admin => return Box::pin(admin::serve(gateway, connection, head)).await,
         }

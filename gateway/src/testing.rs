@@ -86,6 +86,7 @@ where
             address: "127.0.0.1".to_owned(),
             advertise: advertise.then(|| "core.example".to_owned()),
             cores: vec![CoreAddress {
+                channel: None,
                 port: core_port,
                 shards: vec![[1; 16]],
             }],

@@ -1,10 +1,15 @@
-//! What a request with a ticket is allowed to do: the ticket is opened and held against the request as it came.
+//! What a request may do: its ticket is opened and held against it as it came, or the lease of its connection covers it.
 
-use crate::core::{Core, unix_ms};
+use crate::{
+    connection::Pass,
+    core::{Core, unix_ms},
+    link,
+};
 use proto::{
     auth::{
+        object_grant::ObjectGrant,
         payload::PayloadDeclaration,
-        ticket::{self, Grant, Ticket},
+        ticket::{self, Grant},
     },
     cluster::message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
     error::{ErrorCode, S3Error},
@@ -12,53 +17,93 @@ use proto::{
     s3::{name::Target, operation::Operation, query::Query},
 };
 
-/// What a head without a ticket, or with one, leads to.
+/// Where a request is served.
 #[derive(Debug)]
 pub enum Admission {
-    /// No ticket: the connection goes to a gateway.
-    NoTicket,
-    /// The ticket fits the request.
-    Granted(Box<Ticket>, Query),
+    /// Here.
+    Here(Admitted),
+    /// By the core of this node with this number, under the connection's lease.
+    Sibling(u16, Admitted),
+    /// By a gateway, with the connection.
+    Gateway,
 }
 
-/// Opens a request's ticket and checks that it was made for this request on this core.
-pub fn admit(core: &Core, head: &RequestHead) -> Result<Admission, S3Error> {
-    let Some(sealed) = ticket::find(head.raw_query()) else {
-        return Ok(Admission::NoTicket);
-    };
+/// What is allowed, and whose shard it is about.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The shard that owns the key; zeros for messages.
+    pub shard: [u8; 16],
+    /// What is to be done.
+    pub work: Work,
+    /// The request's query, without the ticket.
+    pub query: Query,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Work {
+    /// An operation on an object.
+    Object(ObjectGrant),
+    /// What a gateway wants to know or to have done.
+    Message(Grant),
+}
+
+/// Finds out what a request may do. `pass`: what its connection brought from a gateway.
+pub fn admit(core: &Core, head: &RequestHead, pass: &mut Pass) -> Result<Admission, S3Error> {
+    if let Some(sealed) = pass.ticket.take() {
+        return open(core, head, &sealed, Query::parse(head.raw_query())?, pass);
+    }
+    if let Some(sealed) = ticket::find(head.raw_query()) {
+        let query = Query::parse_without(head.raw_query(), ticket::QUERY_PARAMETER)?;
+        return open(core, head, sealed, query, pass);
+    }
+    Ok(link::admit_leased(core, head, pass).unwrap_or(Admission::Gateway))
+}
+
+/// Opens a ticket and checks that it was made for this request, and for this core, unless the connection was passed
+/// around: then its client sends to the port where it was connected, and the ticket says where that is.
+fn open(core: &Core, head: &RequestHead, sealed: &str, query: Query, pass: &Pass) -> Result<Admission, S3Error> {
     let ticket = core.ticket_key.open(sealed, unix_ms() / 1000)?;
-    if ticket.node != core.node || ticket.core != core.index {
+    let is_here = ticket.node == core.node && ticket.core == core.index;
+    if !is_here && !pass.is_guest() {
         return Err(denied("The ticket is for another core."));
     }
-    let query = Query::parse_without(head.raw_query(), ticket::QUERY_PARAMETER)?;
+    if ticket.node != core.node {
+        return Ok(Admission::Gateway);
+    }
+    if core.links.is_revoked(&ticket) {
+        return Err(denied("The key that the ticket was made for has been removed."));
+    }
     let fits = match &ticket.grant {
-        Grant::Object {
-            operation,
-            bucket,
-            key,
-            payload,
-            request_digest,
-            ..
-        } => {
+        Grant::Object { object, request_digest } => {
             let target = Target::parse(head.raw_path())?;
-            let same_target = target.bucket().map(|name| name.as_str()) == Some(bucket.name.as_str())
-                && target.key().map(|name| name.as_str()) == Some(key.as_str());
+            let same_target = target.bucket().map(|name| name.as_str()) == Some(object.bucket.name.as_str())
+                && target.key().map(|name| name.as_str()) == Some(object.key.as_str());
             same_target
-                && Operation::parse(head, &target, &query)? == *operation
+                && Operation::parse(head, &target, &query)? == object.operation
                 && ticket::request_digest(head.method(), head, &query) == *request_digest
-                && same_payload(head, payload.as_ref())?
+                && same_payload(head, object.payload.as_ref())?
         }
         Grant::List { .. } => is_message(head, LIST_PATH),
         Grant::DeleteBatch { .. } => is_message(head, DELETE_BATCH_PATH),
         Grant::Fence { .. } => is_message(head, FENCE_PATH),
         Grant::Stats => is_message(head, STATS_PATH),
-        Grant::Relay { .. } | Grant::Register { .. } => false,
+        Grant::Relay { .. } | Grant::Register { .. } | Grant::Channel { .. } => false,
     };
-    if fits {
-        Ok(Admission::Granted(Box::new(ticket), query))
-    } else {
-        Err(denied("The ticket is for another request."))
+    if !fits {
+        return Err(denied("The ticket is for another request."));
     }
+    let shard = ticket.shard;
+    let work = match ticket.grant {
+        Grant::Object { object, .. } => Work::Object(object),
+        grant => Work::Message(grant),
+    };
+    let admitted = Admitted { shard, work, query };
+    Ok(if is_here {
+        Admission::Here(admitted)
+    } else {
+        Admission::Sibling(ticket.core, admitted)
+    })
 }
 
 fn is_message(head: &RequestHead, path: &str) -> bool {

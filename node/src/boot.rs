@@ -10,10 +10,12 @@ use crate::{
         BIND_WAIT, CONNECTIONS_PER_CORE_MAX, CORE_MEMORY_BYTES_MIN, DESCRIPTORS_RESERVED, DRAIN_TIMEOUT,
         LISTEN_BACKLOG, SHARD_INDEX_BYTES_MIN, UNSENT_BYTES_MAX, UPLOADS_PER_CORE_MAX,
     },
+    link,
     membership::{Membership, RegisterError},
     mountpath_set::MountpathSet,
     rt::{self, Listener},
     server,
+    siblings::{self, Bell, Siblings},
 };
 use mountpath::{
     layout::{ShardPaths, random_uuid},
@@ -21,11 +23,16 @@ use mountpath::{
 };
 use proto::{
     auth::{sigv4, ticket::TicketKey},
-    cluster::map::{CoreAddress, NodeInfo},
+    cluster::{
+        handoff::channel_name,
+        map::{CoreAddress, NodeInfo},
+    },
 };
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    os::fd::OwnedFd,
     rc::Rc,
     sync::{
         Arc,
@@ -47,6 +54,8 @@ pub struct Node {
 /// What a core gets before it starts.
 struct CorePlan {
     listener: TcpListener,
+    channel: OwnedFd,
+    channel_name: String,
     port: u16,
     cpu: usize,
     shards: Vec<(ShardPaths, [u8; 16])>,
@@ -64,6 +73,7 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
         .iter()
         .map(|plan| CoreAddress {
             port: plan.port,
+            channel: Some(plan.channel_name.clone()),
             shards: plan.shards.iter().map(|(_, uuid)| *uuid).collect(),
         })
         .collect();
@@ -85,11 +95,16 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             .unwrap_or_default(),
     );
     let shard_count = plans.iter().map(|plan| plan.shards.len()).sum();
+    let shards_of_cores: Vec<Vec<[u8; 16]>> = plans
+        .iter()
+        .map(|plan| plan.shards.iter().map(|(_, uuid)| *uuid).collect())
+        .collect();
+    let (siblings, bells) = Siblings::new(&shards_of_cores).map_err(BootError::Channel)?;
     let memory = (config.memory / cpus.len()).max(CORE_MEMORY_BYTES_MIN);
     let (reports, ready) = channel();
     let (finish, finished) = channel();
     let mut threads = Vec::new();
-    for (index, plan) in plans.into_iter().enumerate() {
+    for ((index, plan), bell) in plans.into_iter().enumerate().zip(bells) {
         let settings = CoreSettings {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             node,
@@ -102,6 +117,9 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             stopping: Arc::clone(stopping),
             seed: seed.rotate_left(u32::try_from(index).unwrap_or(0)),
             unavailable: plan.unavailable,
+            siblings: Arc::clone(&siblings),
+            bell,
+            channel: plan.channel,
         };
         let reports = reports.clone();
         let finish = finish.clone();
@@ -174,6 +192,7 @@ fn read_cluster_key(config: &Config) -> Result<[u8; 32], BootError> {
 
 /// Shards go to cores by number, modulo; ports follow each other.
 fn plan(config: &Config, cpus: &[usize], mountpaths: &MountpathSet) -> Result<Vec<CorePlan>, BootError> {
+    let random = random_uuid().map_err(BootError::Random)?;
     let mut plans = Vec::new();
     for (index, cpu) in cpus.iter().enumerate() {
         let port = match config.port {
@@ -194,8 +213,11 @@ fn plan(config: &Config, cpus: &[usize], mountpaths: &MountpathSet) -> Result<Ve
             .local_addr()
             .map_err(|error| BootError::Bind(port, config.host, error))?
             .port();
+        let name = channel_name(mountpaths.node, random, u16::try_from(index).unwrap_or(u16::MAX));
         plans.push(CorePlan {
             listener,
+            channel: listen_on_channel(&name).map_err(BootError::Channel)?,
+            channel_name: name,
             port,
             cpu: *cpu,
             shards: Vec::new(),
@@ -247,6 +269,14 @@ fn bind(host: IpAddr, port: u16) -> Result<TcpListener, BootError> {
     }
 }
 
+/// A core's end of the channels of gateways on this host.
+fn listen_on_channel(name: &str) -> io::Result<OwnedFd> {
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
+    rustix::net::listen(&socket, LISTEN_BACKLOG)?;
+    Ok(socket)
+}
+
 struct CoreSettings {
     index: u16,
     node: [u8; 16],
@@ -259,6 +289,9 @@ struct CoreSettings {
     stopping: Arc<AtomicBool>,
     seed: u64,
     unavailable: Vec<[u8; 16]>,
+    siblings: Arc<Siblings>,
+    bell: Bell,
+    channel: OwnedFd,
 }
 
 async fn run_core(
@@ -308,6 +341,7 @@ async fn run_core(
         unavailable,
         ticket_key: TicketKey::from_bytes(settings.key),
         gateways: settings.gateways,
+        siblings: settings.siblings,
         memory: settings.memory,
         connections_max: settings.connections_max,
         stopping: settings.stopping,
@@ -315,6 +349,8 @@ async fn run_core(
     });
     let _ = reports.send(failed);
     drop(reports);
+    rt::spawn(siblings::receive(Rc::clone(&core), settings.bell));
+    rt::spawn(link::accept(Rc::clone(&core), Listener::from_unix(settings.channel)));
     server::run(Rc::clone(&core), Listener::from_std(listener)).await;
     for shard in &core.shards {
         if let Err(error) = shard.close().await {

@@ -10,6 +10,8 @@ use crate::{
     stats::Kind,
 };
 use proto::{
+    auth::lease::Lease,
+    cluster::map::Uuid,
     error::{ErrorCode, S3Error},
     http::head::{BodyFraming, HeadError, Method, RequestHead},
 };
@@ -25,6 +27,35 @@ pub struct Connection<'c> {
     pub inbox: Inbox,
     /// The time-out.
     pub deadline: Rc<Deadline>,
+    /// What it brought from a gateway.
+    pub pass: Pass,
+}
+
+/// What a connection brings that a gateway has passed on. Empty for one that came to the core's own port.
+#[derive(Debug, Default)]
+pub struct Pass {
+    /// The ticket of its first request.
+    pub ticket: Option<String>,
+    /// For the requests after that.
+    pub lease: Option<Box<Lease>>,
+    /// The gateway.
+    pub gateway: Option<Uuid>,
+    /// The client's address, as the gateway saw it.
+    pub client: Option<String>,
+    /// It had come to a core's own port before.
+    pub relayed: bool,
+}
+
+impl Pass {
+    /// Whether the connection came to another port than this core's: its client does not know where it is served.
+    pub fn is_guest(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// Whether the client had come to a core's own port, where a redirect would send it.
+    pub fn is_relayed(&self) -> bool {
+        self.relayed || self.gateway.is_none()
+    }
 }
 
 /// What an operation leaves behind.
@@ -43,6 +74,12 @@ impl Drop for Connection<'_> {
 }
 
 impl Connection<'_> {
+    /// The client's address.
+    pub fn client(&self) -> String {
+        let seen = || self.stream.peer().map(|address| address.to_string());
+        self.pass.client.clone().or_else(seen).unwrap_or_default()
+    }
+
     /// What answers to a request need.
     pub fn exchange_for(&self, head: &RequestHead, kind: Kind) -> Exchange {
         Exchange {

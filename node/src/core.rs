@@ -1,6 +1,6 @@
 //! One core: what its connections share. Single-threaded; nothing here is locked or atomic but the stop flag.
 
-use crate::{cache::BlockCache, deadline::Deadlines, stats::Counters, window::Window};
+use crate::{cache::BlockCache, deadline::Deadlines, link::Links, siblings::Siblings, stats::Counters, window::Window};
 use mountpath::{
     buffer::{BufferPool, Reservation},
     shard_store::ShardStore,
@@ -29,8 +29,12 @@ pub struct Core {
     pub unavailable: Vec<[u8; 16]>,
     /// Opens tickets, seals relay tickets.
     pub ticket_key: TicketKey,
-    /// Where requests without a ticket go.
+    /// Where requests without a ticket go when no gateway has a channel.
     pub gateways: Vec<SocketAddr>,
+    /// Gateways' channels.
+    pub links: Links,
+    /// The other cores of the node.
+    pub siblings: Arc<Siblings>,
     /// Verified blocks.
     pub cache: BlockCache,
     /// Buffers uploads are received into.
@@ -70,6 +74,8 @@ pub struct CoreParts {
     pub ticket_key: TicketKey,
     /// See [`Core`].
     pub gateways: Vec<SocketAddr>,
+    /// See [`Core`].
+    pub siblings: Arc<Siblings>,
     /// Bytes of memory: three eighths for the cache, three eighths for uploads, one eighth for blocks being sent; the
     /// shards have the rest for their indexes.
     pub memory: usize,
@@ -91,6 +97,8 @@ impl Core {
             unavailable: parts.unavailable,
             ticket_key: parts.ticket_key,
             gateways: parts.gateways,
+            links: Links::default(),
+            siblings: parts.siblings,
             cache: BlockCache::new(parts.memory / 8 * 3),
             receiving: BufferPool::new(parts.memory / 8 * 3),
             sending: BufferPool::new(parts.memory / 8),

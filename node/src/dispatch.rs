@@ -1,46 +1,63 @@
-//! From an opened ticket to the operation it grants.
+//! From what a request was admitted for to the operation.
 
 use crate::{
+    admission::{Admitted, Work},
+    answer::Exchange,
     connection::{After, Connection},
     op,
     stats::Kind,
 };
 use proto::{
-    auth::ticket::{Grant, Ticket},
+    auth::{object_grant::ObjectGrant, ticket::Grant},
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
     s3::{operation::Operation, query::Query},
 };
 
-/// Performs what a ticket allows and answers.
-pub async fn perform(connection: &mut Connection<'_>, head: &RequestHead, ticket: Ticket, query: &Query) -> After {
-    let Ticket { shard, grant, .. } = ticket;
-    let exchange = connection.exchange_for(head, Kind::of(&grant));
-    match grant {
-        Grant::Object {
-            operation,
-            bucket,
-            key,
-            payload,
-            signer,
-            ..
-        } => {
-            let object = op::ObjectRequest { shard, bucket, key };
-            match (operation, payload) {
-                (Operation::GetObject, _) => op::get::run(connection, head, query, exchange, object).await,
-                (Operation::HeadObject, _) => op::head::run(connection, head, query, exchange, object).await,
-                (Operation::DeleteObject, _) => op::delete::run(connection, head, exchange, object).await,
-                (Operation::PutObject, Some(declaration)) => {
-                    let upload = op::put::Upload { declaration, signer };
-                    op::put::run(connection, head, exchange, object, upload).await
-                }
-                _ => {
-                    connection
-                        .refuse(head, exchange, &S3Error::new(ErrorCode::NotImplemented))
-                        .await
-                }
-            }
+/// Performs it and answers.
+pub async fn perform(connection: &mut Connection<'_>, head: &RequestHead, admitted: Admitted) -> After {
+    let Admitted { shard, work, query } = admitted;
+    let exchange = connection.exchange_for(head, Kind::of(&work));
+    match work {
+        Work::Object(grant) => object(connection, head, &query, exchange, shard, grant).await,
+        Work::Message(grant) => message(connection, head, exchange, grant).await,
+    }
+}
+
+async fn object(
+    connection: &mut Connection<'_>,
+    head: &RequestHead,
+    query: &Query,
+    exchange: Exchange,
+    shard: [u8; 16],
+    grant: ObjectGrant,
+) -> After {
+    let ObjectGrant {
+        operation,
+        bucket,
+        key,
+        payload,
+        signer,
+    } = grant;
+    let object = op::ObjectRequest { shard, bucket, key };
+    match (operation, payload) {
+        (Operation::GetObject, _) => op::get::run(connection, head, query, exchange, object).await,
+        (Operation::HeadObject, _) => op::head::run(connection, head, query, exchange, object).await,
+        (Operation::DeleteObject, _) => op::delete::run(connection, head, exchange, object).await,
+        (Operation::PutObject, Some(declaration)) => {
+            let upload = op::put::Upload { declaration, signer };
+            op::put::run(connection, head, exchange, object, upload).await
         }
+        _ => {
+            connection
+                .refuse(head, exchange, &S3Error::new(ErrorCode::NotImplemented))
+                .await
+        }
+    }
+}
+
+async fn message(connection: &mut Connection<'_>, head: &RequestHead, exchange: Exchange, grant: Grant) -> After {
+    match grant {
         // A page without what such a shard holds would look complete, and a bucket with an unfenced shard empty.
         Grant::List { .. } | Grant::Fence { .. } if !connection.core.unavailable.is_empty() => {
             connection
@@ -53,7 +70,7 @@ pub async fn perform(connection: &mut Connection<'_>, head: &RequestHead, ticket
         }
         Grant::Fence { bucket, fenced } => op::fence::run(connection, head, exchange, bucket, fenced).await,
         Grant::Stats => op::stats::run(connection, exchange).await,
-        Grant::Relay { .. } | Grant::Register { .. } => {
+        Grant::Object { .. } | Grant::Relay { .. } | Grant::Register { .. } | Grant::Channel { .. } => {
             connection
                 .refuse(head, exchange, &S3Error::new(ErrorCode::AccessDenied))
                 .await

@@ -25,6 +25,8 @@ pub enum BootError {
     Shard(String, String),
     #[error("{0}")]
     Refused(String),
+    #[error("the channels between cores and gateways cannot be made: {0}; raise the limit of open files (ulimit -n)")]
+    Channel(io::Error),
     #[error("no random numbers: {0}")]
     Random(io::Error),
 }

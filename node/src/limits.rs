@@ -40,6 +40,10 @@ pub const EXECUTOR_IO_BYTES: usize = 256 * 1024;
 pub const RING_DEPTH: usize = 256;
 /// Connections of a core that may be passed through to a gateway at once.
 pub const RELAYS_PER_CORE_MAX: usize = 1024;
+/// Connections that may wait for a core to take them from a sibling.
+pub const MOVES_WAITING_MAX: usize = 4096;
+/// Gateways that may have a channel to a core.
+pub const CHANNELS_PER_CORE_MAX: usize = 64;
 /// Buffer of one direction of a relayed connection.
 pub const RELAY_BUFFER_BYTES: usize = 16 * 1024;
 /// Unread body that is still taken in after an error answer, so that the connection can be kept.
@@ -70,6 +74,6 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much of it.
 pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
-/// How long requests are served before the ring is entered again. A core whose clients never let it wait would else
-/// leave its disks idle: what one turn submits starts only at the end of the turn.
-pub const TURN_TIME: Duration = Duration::from_micros(250);
+/// How long an executor may sleep at most. glommio 0.9 goes to sleep on tasks that are ready when its turn is over before
+/// it began: when the thread did not run for the length of a turn between arming that timer and looking at it.
+pub const NAP_TIME_MAX: Duration = Duration::from_millis(20);

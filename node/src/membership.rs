@@ -82,14 +82,12 @@ impl Membership {
 
     fn exchange(&self, gateway: SocketAddr) -> io::Result<(u16, String)> {
         let ticket = Ticket {
+            issued_unix_ms: unix_ms(),
             expires_unix_s: unix_ms() / 1000 + TICKET_LIFE_S,
             node: self.info.node,
             core: 0,
             shard: [0; 16],
-            principal: Principal {
-                user_id: String::new(),
-                display_name: String::new(),
-            },
+            principal: Principal::default(),
             grant: Grant::Register { node: self.info.node },
         };
         let mut body = Encoder::new();

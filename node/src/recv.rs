@@ -25,6 +25,15 @@ pub struct Inbox {
 }
 
 impl Inbox {
+    /// With bytes that were received elsewhere.
+    pub fn holding(bytes: Vec<u8>) -> Self {
+        Self {
+            start: 0,
+            end: bytes.len(),
+            bytes,
+        }
+    }
+
     /// What is there.
     pub fn unread(&self) -> &[u8] {
         self.bytes.get(self.start..self.end).unwrap_or_default()

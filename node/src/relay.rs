@@ -60,14 +60,12 @@ fn opening(core: &Core, connection: &Connection<'_>, head: &RequestHead) -> Vec<
         .map(|address| address.to_string())
         .unwrap_or_default();
     let ticket = Ticket {
+        issued_unix_ms: core.unix_ms(),
         expires_unix_s: core.unix_s() + TICKET_LIFE_S,
         node: core.node,
         core: core.index,
         shard: [0; 16],
-        principal: Principal {
-            user_id: String::new(),
-            display_name: String::new(),
-        },
+        principal: Principal::default(),
         grant: Grant::Relay { client },
     };
     let raw = head.raw();

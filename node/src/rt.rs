@@ -21,7 +21,7 @@ use std::{
 };
 
 use crate::{
-    limits::{EXECUTOR_IO_BYTES, RING_DEPTH, TURN_TIME},
+    limits::{EXECUTOR_IO_BYTES, NAP_TIME_MAX, RING_DEPTH},
     traffic::Traffic,
 };
 use futures_lite::io::{AsyncRead, AsyncWrite};
@@ -40,8 +40,14 @@ where
         .name(name)
         .io_memory(EXECUTOR_IO_BYTES)
         .ring_depth(RING_DEPTH)
-        .preempt_timer(TURN_TIME)
-        .spawn(body)
+        .spawn(move || {
+            spawn(async {
+                loop {
+                    sleep(NAP_TIME_MAX).await;
+                }
+            });
+            body()
+        })
         .map_err(io::Error::from)?;
     std::thread::Builder::new()
         .name(format!("{name}-join"))
@@ -78,11 +84,22 @@ impl Listener {
         Self(unsafe { TcpListener::from_raw_fd(listener.into_raw_fd()) })
     }
 
+    /// Takes over a bound, listening Unix socket.
+    pub fn from_unix(listener: OwnedFd) -> Self {
+        // SAFETY: as above; accept(2) is the same for every kind of stream socket.
+        Self(unsafe { TcpListener::from_raw_fd(listener.into_raw_fd()) })
+    }
+
     /// The next connection.
     pub async fn accept(&self) -> io::Result<Stream> {
         let stream = self.0.accept().await.map_err(io::Error::from)?;
         stream.set_nodelay(true).map_err(io::Error::from)?;
         Ok(Stream::new(stream))
+    }
+
+    /// The next connection to a Unix socket.
+    pub async fn accept_unix(&self) -> io::Result<Stream> {
+        self.0.accept().await.map(Stream::new).map_err(io::Error::from)
     }
 }
 
@@ -122,13 +139,33 @@ impl Stream {
         Ok(Self::new(stream))
     }
 
+    /// Takes over a connected stream socket that came from elsewhere. It must block: on the ring, one that does not
+    /// answers EAGAIN.
+    pub fn from_descriptor(descriptor: OwnedFd) -> io::Result<Self> {
+        let flags = rustix::fs::fcntl_getfl(&descriptor)?;
+        if flags.contains(rustix::fs::OFlags::NONBLOCK) {
+            rustix::fs::fcntl_setfl(&descriptor, flags - rustix::fs::OFlags::NONBLOCK)?;
+        }
+        // SAFETY: the descriptor is owned, and given up here.
+        Ok(Self::new(unsafe { TcpStream::from_raw_fd(descriptor.into_raw_fd()) }))
+    }
+
+    /// Another descriptor of the same socket, to be taken elsewhere. Nothing may be waiting for bytes: what a receive
+    /// on this ring still took would be lost.
+    pub fn duplicate_descriptor(&self) -> io::Result<OwnedFd> {
+        self.fd().try_clone_to_owned()
+    }
+
+    /// The socket, for calls that do not wait.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.fd()
+    }
+
     /// Another handle of the same connection, for the other direction.
     pub fn duplicate(&self) -> io::Result<Self> {
-        let copy: OwnedFd = self.fd().try_clone_to_owned()?;
-        // SAFETY: the descriptor was just made and is owned by nobody else.
-        let socket = unsafe { TcpStream::from_raw_fd(copy.into_raw_fd()) };
-        let traffic = self.traffic.clone();
-        Ok(Self { socket, traffic })
+        let mut copy = Self::from_descriptor(self.duplicate_descriptor()?)?;
+        copy.traffic.clone_from(&self.traffic);
+        Ok(copy)
     }
 
     /// Receives what there is, at most a buffer full; 0 at the end.

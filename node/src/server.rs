@@ -1,18 +1,19 @@
-//! A core's port: accepts connections, takes each through its requests, ends in order. A request without a ticket
-//! takes its whole connection to a gateway.
+//! A core's port: accepts connections, takes each through its requests, ends in order. A request that
+//! is not this core's takes its whole connection to whoever serves it.
 
 use crate::{
-    admission::{Admission, admit},
+    admission::{Admission, Admitted, admit},
+    arrival::Beginning,
     connection::{After, Connection},
-    core::Core,
-    deadline::Deadline,
+    core::{Core, CountedConnection},
     dispatch,
     limits::{DRAIN_TIMEOUT, HEAD_TIMEOUT, SWEEP_INTERVAL},
+    moving,
     recv::{self, HeadOutcome, Inbox},
-    relay,
     rt::{self, Listener, Stream},
     stats::Kind,
 };
+use proto::http::head::RequestHead;
 use std::{rc::Rc, time::Instant};
 
 /// Serves a port until the node stops, then lets requests in flight finish.
@@ -35,17 +36,10 @@ async fn accept(core: Rc<Core>, listener: Listener) {
     loop {
         match listener.accept().await {
             Ok(_) if core.is_stopping() => return,
-            Ok(mut stream) => {
-                let Some(counted) = core.count_connection() else {
-                    continue;
-                };
-                stream.count_into(&core.counters.traffic);
-                let deadline = core.deadlines.add(stream.number(), HEAD_TIMEOUT);
-                let core = Rc::clone(&core);
-                rt::spawn(async move {
-                    serve(&core, stream, deadline).await;
-                    drop(counted);
-                });
+            Ok(stream) => {
+                if let Some(counted) = core.count_connection() {
+                    spawn(&core, counted, stream, Beginning::default());
+                }
             }
             Err(error) => {
                 // Out of descriptors: the connections that end give some back.
@@ -56,15 +50,34 @@ async fn accept(core: Rc<Core>, listener: Listener) {
     }
 }
 
-/// Serves a connection to its end.
-async fn serve(core: &Rc<Core>, stream: Stream, deadline: Rc<Deadline>) {
-    let mut connection = Connection {
-        core,
-        stream,
-        inbox: Inbox::default(),
-        deadline,
-    };
-    let mut first = true;
+/// Serves a connection as a task of its own.
+pub fn spawn(core: &Rc<Core>, counted: CountedConnection, mut stream: Stream, beginning: Beginning) {
+    stream.count_into(&core.counters.traffic);
+    let deadline = core.deadlines.add(stream.number(), HEAD_TIMEOUT);
+    let core = Rc::clone(core);
+    rt::spawn(async move {
+        let connection = Connection {
+            core: &core,
+            stream,
+            inbox: Inbox::holding(beginning.received),
+            deadline,
+            pass: beginning.pass,
+        };
+        serve(connection, beginning.admitted).await;
+        drop(counted);
+    });
+}
+
+/// Serves a connection to its end, or to where it is passed on.
+async fn serve(mut connection: Connection<'_>, admitted: Option<Box<(RequestHead, Admitted)>>) {
+    let core = connection.core;
+    let mut first = admitted.is_none();
+    if let Some(admitted) = admitted {
+        let (head, admitted) = *admitted;
+        if dispatch::perform(&mut connection, &head, admitted).await == After::Close {
+            return connection.stream.finish();
+        }
+    }
     loop {
         let outcome = recv::head(
             &mut connection.inbox,
@@ -80,11 +93,12 @@ async fn serve(core: &Rc<Core>, stream: Stream, deadline: Rc<Deadline>) {
                 connection.answer_bad_head(error).await;
                 After::Close
             }
-            HeadOutcome::Head(head) => match admit(core, &head) {
-                Ok(Admission::NoTicket) => return relay::run(connection, head).await,
-                Ok(Admission::Granted(ticket, query)) => {
-                    dispatch::perform(&mut connection, &head, *ticket, &query).await
+            HeadOutcome::Head(head) => match admit(core, &head, &mut connection.pass) {
+                Ok(Admission::Here(admitted)) => dispatch::perform(&mut connection, &head, admitted).await,
+                Ok(Admission::Sibling(owner, admitted)) => {
+                    return moving::to_sibling(connection, head, owner, admitted).await;
                 }
+                Ok(Admission::Gateway) => return moving::to_gateway(connection, head).await,
                 Err(error) => {
                     let exchange = connection.exchange_for(&head, Kind::Refused);
                     connection.refuse(&head, exchange, &error).await

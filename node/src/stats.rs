@@ -1,10 +1,10 @@
 //! What a core counts, and how it is told. Single-threaded like the core: plain cells, no atomics.
 
-use crate::{core::Core, traffic::Traffic};
+use crate::{admission::Work, core::Core, traffic::Traffic};
 use mountpath::{buffer::BufferPool, shard_store::ShardStore};
 use proto::{
     auth::ticket::Grant,
-    cluster::message::{CoreStats, PoolStats, RequestCount, ShardState, ShardStats},
+    cluster::message::{CoreStats, HandoffStats, PoolStats, RequestCount, ShardState, ShardStats},
     s3::operation::Operation,
 };
 use std::{cell::Cell, fmt, rc::Rc};
@@ -48,21 +48,21 @@ impl Kind {
         Self::Refused,
     ];
 
-    /// Of a request with this grant.
-    pub fn of(grant: &Grant) -> Self {
-        match grant {
-            Grant::Object { operation, .. } => match operation {
+    /// Of an admitted request.
+    pub fn of(work: &Work) -> Self {
+        match work {
+            Work::Object(object) => match object.operation {
                 Operation::PutObject => Self::PutObject,
                 Operation::GetObject => Self::GetObject,
                 Operation::HeadObject => Self::HeadObject,
                 Operation::DeleteObject => Self::DeleteObject,
                 _ => Self::Refused,
             },
-            Grant::List { .. } => Self::List,
-            Grant::DeleteBatch { .. } => Self::DeleteBatch,
-            Grant::Fence { .. } => Self::Fence,
-            Grant::Stats => Self::Stats,
-            Grant::Relay { .. } | Grant::Register { .. } => Self::Refused,
+            Work::Message(Grant::List { .. }) => Self::List,
+            Work::Message(Grant::DeleteBatch { .. }) => Self::DeleteBatch,
+            Work::Message(Grant::Fence { .. }) => Self::Fence,
+            Work::Message(Grant::Stats) => Self::Stats,
+            Work::Message(_) => Self::Refused,
         }
     }
 
@@ -121,6 +121,30 @@ impl RequestCounters {
     }
 }
 
+/// A number that only rises.
+#[derive(Debug, Default)]
+pub struct Counter(Cell<u64>);
+
+impl Counter {
+    /// So many more.
+    pub fn add(&self, count: u64) {
+        self.0.set(self.0.get().wrapping_add(count));
+    }
+}
+
+/// Connections that were passed around, and what was done on them without a gateway.
+#[derive(Debug, Default)]
+pub struct HandoffCounters {
+    /// Connections a gateway passed to the core.
+    pub handed: Counter,
+    /// Connections the core passed to a sibling.
+    pub moved: Counter,
+    /// Connections the core passed to a gateway.
+    pub returned: Counter,
+    /// Requests served, here or by a sibling, under a lease.
+    pub leased: Counter,
+}
+
 /// The counters of a core that are not part of anything else.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -128,6 +152,8 @@ pub struct Counters {
     pub requests: Rc<RequestCounters>,
     /// Bytes on its port.
     pub traffic: Rc<Traffic>,
+    /// Connections passed around.
+    pub handoff: HandoffCounters,
 }
 
 /// All of a core's numbers.
@@ -145,6 +171,12 @@ pub fn core_stats(core: &Core) -> CoreStats {
         received_bytes: core.counters.traffic.received(),
         sent_bytes: core.counters.traffic.sent(),
         uploads: core.uploads.get() as u64,
+        handoff: HandoffStats {
+            handed: core.counters.handoff.handed.0.get(),
+            moved: core.counters.handoff.moved.0.get(),
+            returned: core.counters.handoff.returned.0.get(),
+            leased: core.counters.handoff.leased.0.get(),
+        },
         cache: PoolStats {
             used_bytes: core.cache.used_bytes(),
             limit_bytes: core.cache.limit_bytes(),

@@ -29,6 +29,15 @@ pub const CLOCK_SKEW_S_MAX: u64 = 15 * 60;
 pub const PRESIGNED_EXPIRY_S_MAX: u64 = 7 * 24 * 3600;
 /// Life of a ticket, in seconds.
 pub const TICKET_LIFE_S: u64 = 300;
+/// How long a core trusts a lease after the gateway's last heartbeat was sent, in milliseconds.
+pub const LEASE_LIFE_MS: u64 = 1000;
+/// How often a gateway sends a heartbeat, in milliseconds.
+pub const HEARTBEAT_INTERVAL_MS: u64 = 250;
+/// Most access keys in one message about revocations.
+pub const REVOCATIONS_PER_MESSAGE_MAX: usize = 256;
+/// Largest message between a gateway and a core on the same host: more than a head, what came behind it in the same
+/// buffer, a ticket and a lease; and the shard map of the largest cluster.
+pub const CHANNEL_MESSAGE_BYTES_MAX: usize = 160 * 1024;
 /// Largest sealed ticket, in bytes before base64.
 pub const TICKET_BYTES_MAX: usize = 8 * 1024;
 /// Longest chunk-size line of HTTP or aws-chunked framing, extensions and signature included.

@@ -4,6 +4,7 @@
 use corelane_proto::{
     auth::{
         chunked::ChunkSigner,
+        object_grant::ObjectGrant,
         payload::{ContentSha256, PayloadDeclaration},
         sigv4::{Scope, SigningKey},
         ticket::{Grant, Principal, Ticket, TicketError, TicketKey, find, request_digest},
@@ -35,7 +36,8 @@ fn every_grant_comes_back() {
         );
         // Debug leaves out the signing key and the seed, so those are compared apart.
         assert_eq!(format!("{opened:?}"), format!("{:?}", ticket(grant.clone())));
-        if let (Grant::Object { signer: Some(a), .. }, Grant::Object { signer: Some(b), .. }) = (&opened.grant, &grant)
+        if let (Grant::Object { object: a, .. }, Grant::Object { object: b, .. }) = (&opened.grant, &grant)
+            && let (Some(a), Some(b)) = (&a.signer, &b.signer)
         {
             assert_eq!(a.signing_key, b.signing_key);
             assert_eq!(a.seed_signature, b.seed_signature);
@@ -101,26 +103,18 @@ fn an_operation_that_is_no_tickets_business_does_not_open() {
 #[test]
 fn the_largest_object_ticket_fits() {
     let key = key();
-    let Grant::Object {
-        operation,
-        bucket,
-        payload,
-        signer,
-        request_digest,
-        ..
-    } = object(Operation::PutObject)
-    else {
+    let Grant::Object { object, request_digest } = object(Operation::PutObject) else {
         panic!("not an object grant");
     };
     let grant = Grant::Object {
-        operation,
-        bucket: BucketGrant {
-            name: "b".repeat(63),
-            ..bucket
+        object: ObjectGrant {
+            bucket: BucketGrant {
+                name: "b".repeat(63),
+                ..object.bucket
+            },
+            key: "k".repeat(KEY_BYTES_MAX),
+            ..object
         },
-        key: "k".repeat(KEY_BYTES_MAX),
-        payload,
-        signer,
         request_digest,
     };
     let sealed = key.seal(&ticket(grant));
@@ -229,6 +223,7 @@ fn key() -> TicketKey {
 
 fn ticket(grant: Grant) -> Ticket {
     Ticket {
+        issued_unix_ms: NOW * 1000,
         expires_unix_s: NOW + 300,
         node: [1; 16],
         core: 5,
@@ -236,6 +231,7 @@ fn ticket(grant: Grant) -> Ticket {
         principal: Principal {
             user_id: "0".repeat(64),
             display_name: "corelane".to_owned(),
+            access_key: "AKID".to_owned(),
         },
         grant,
     }
@@ -249,11 +245,13 @@ fn grants() -> Vec<Grant> {
         object(Operation::HeadObject),
         object(Operation::DeleteObject),
         Grant::Object {
-            operation: Operation::GetObject,
-            bucket: bucket.clone(),
-            key: String::new(),
-            payload: None,
-            signer: None,
+            object: ObjectGrant {
+                operation: Operation::GetObject,
+                bucket: bucket.clone(),
+                key: String::new(),
+                payload: None,
+                signer: None,
+            },
             request_digest: [0; 32],
         },
         Grant::List {
@@ -282,11 +280,12 @@ fn grants() -> Vec<Grant> {
         },
         Grant::Register { node: [3; 16] },
         Grant::Stats,
+        Grant::Channel { gateway: [5; 16] },
     ]
 }
 
 fn object(operation: Operation) -> Grant {
-    Grant::Object {
+    let object = ObjectGrant {
         operation,
         bucket: bucket(),
         key: "clé//./..".to_owned(),
@@ -310,6 +309,9 @@ fn object(operation: Operation) -> Grant {
             },
             seed_signature: [10; 32],
         }),
+    };
+    Grant::Object {
+        object,
         request_digest: [11; 32],
     }
 }

@@ -3,6 +3,7 @@
 use crate::{request::Request, sign::now_unix_s, tickets::sealed};
 use proto::{
     auth::{
+        object_grant::ObjectGrant,
         payload::PayloadDeclaration,
         sigv4::from_hex,
         ticket::{Grant, Principal, QUERY_PARAMETER, Ticket, TicketKey, request_digest},
@@ -47,15 +48,15 @@ impl Lanes {
     #[track_caller]
     pub fn learn(&mut self, key: &str, location: &str) {
         let ticket = self.key.open(&sealed(location), now_unix_s()).expect("a valid ticket");
-        let Grant::Object { bucket, key: of, .. } = ticket.grant else {
+        let Grant::Object { object, .. } = ticket.grant else {
             panic!("not a ticket for an object: {:?}", ticket.grant);
         };
-        assert_eq!(of, key);
+        assert_eq!(object.key, key);
         let lane = Lane {
             node: ticket.node,
             core: ticket.core,
             shard: ticket.shard,
-            bucket,
+            bucket: object.bucket,
             principal: ticket.principal,
         };
         self.lanes.insert(key.to_owned(), lane);
@@ -86,17 +87,20 @@ impl Lanes {
         let query = Query::parse(head.raw_query()).unwrap();
         let target = Target::parse(head.raw_path()).unwrap();
         let ticket = Ticket {
+            issued_unix_ms: now_unix_s() * 1000,
             expires_unix_s: now_unix_s() + TICKET_LIFE_S,
             node: lane.node,
             core: lane.core,
             shard: lane.shard,
             principal: lane.principal.clone(),
             grant: Grant::Object {
-                operation: Operation::parse(&head, &target, &query).unwrap(),
-                bucket: lane.bucket.clone(),
-                key: key.to_owned(),
-                payload: (head.method() == Method::Put).then(|| PayloadDeclaration::from_request(&head).unwrap()),
-                signer: None,
+                object: ObjectGrant {
+                    operation: Operation::parse(&head, &target, &query).unwrap(),
+                    bucket: lane.bucket.clone(),
+                    key: key.to_owned(),
+                    payload: (head.method() == Method::Put).then(|| PayloadDeclaration::from_request(&head).unwrap()),
+                    signer: None,
+                },
                 request_digest: request_digest(head.method(), &head, &query),
             },
         };

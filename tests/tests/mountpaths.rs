@@ -298,10 +298,10 @@ fn a_core_answers_503_for_a_shard_it_has_lost() {
             answer.expect_status(200);
         }
     }
-    let Grant::Object { bucket, .. } = &degraded[0].1.grant else {
+    let Grant::Object { object, .. } = &degraded[0].1.grant else {
         panic!("not for an object");
     };
-    let bucket = bucket.id;
+    let bucket = object.bucket.id;
     let key = cluster_key(&disks.store);
     for (port, ticket) in &degraded {
         for (path, grant) in [
@@ -312,10 +312,7 @@ fn a_core_answers_503_for_a_shard_it_has_lost() {
             let message = Ticket {
                 expires_unix_s: now_unix_s() + 60,
                 shard: [0; 16],
-                principal: Principal {
-                    user_id: String::new(),
-                    display_name: String::new(),
-                },
+                principal: Principal::default(),
                 grant,
                 ..(*ticket).clone()
             };

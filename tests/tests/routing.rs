@@ -12,7 +12,7 @@ use corelane_tests::{
 const BUCKET: &str = "routed";
 
 fn store(route: &str) -> Store {
-    let store = Store::start_with(&["--route", route]);
+    let store = Store::start_with(&["--route", route, "--no-handoff"]);
     store.make_bucket(BUCKET);
     store
 }
@@ -217,13 +217,13 @@ fn boto3_that_does_not_follow_is_redirected_once() {
 
 #[test]
 fn wildcard_hosts_do_not_redirect_unless_told_where_to() {
-    let store = Store::start_with(&["--host", "0.0.0.0"]);
+    let store = Store::start_with(&["--host", "0.0.0.0", "--no-handoff"]);
     store.make_bucket(BUCKET);
     store.put(BUCKET, "key", "content");
     let wget = || Request::object("GET", BUCKET, "key").header("User-Agent", "Wget/1.21");
     store.send(wget()).expect_status(200);
     drop(store);
-    let store = Store::start_with(&["--host", "0.0.0.0", "--advertise", "localhost"]);
+    let store = Store::start_with(&["--host", "0.0.0.0", "--no-handoff", "--advertise", "localhost"]);
     store.make_bucket(BUCKET);
     let location = location(&store, wget());
     assert!(location.starts_with("http://localhost:"), "{location}");

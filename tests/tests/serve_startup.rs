@@ -102,9 +102,9 @@ fn wrong_flags_are_explained() {
     let data = directory.join("data");
     let with = |arguments: &[&str]| serve(&[&["--data", data.to_str().unwrap()], arguments].concat());
     refused(
-        &with(&["--route", "handoff"]),
+        &with(&["--route", "handoff", "--no-handoff"]),
         2,
-        &["not available yet", "auto, redirect or proxy"],
+        &["--no-handoff", "contradict"],
     );
     refused(&with(&["--route", "sideways"]), 2, &["sideways", "redirect"]);
     refused(&with(&["--cores", "0"]), 2, &["--cores 0"]);

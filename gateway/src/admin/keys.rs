@@ -5,6 +5,7 @@ use crate::{
     catalog::CatalogError,
     clock::unix_ms,
     gateway::Gateway,
+    handoff,
     limits::USER_NAME_BYTES_MAX,
     records::{KeyRecord, UserRecord},
 };
@@ -93,7 +94,7 @@ pub async fn create(gateway: &Gateway, body: &[u8]) -> Reply {
     }
 }
 
-/// Removes a key.
+/// Removes a key. Nothing that starts after the answer succeeds with it.
 pub async fn remove(gateway: &Gateway, raw_access_key: &str) -> Reply {
     let decoded = percent::decode(raw_access_key).and_then(|bytes| String::from_utf8(bytes).ok());
     let access_key = decoded.unwrap_or_default();
@@ -106,6 +107,7 @@ pub async fn remove(gateway: &Gateway, raw_access_key: &str) -> Reply {
     }
     match gateway.catalog.remove_key(&access_key).await {
         Ok(()) => {
+            handoff::settle(gateway).await;
             tracing::info!(access_key, "access key removed");
             Reply::empty(204)
         }

@@ -1,5 +1,6 @@
 //! The catalog's view: every record of the store by its key, with the bytes a transaction compares.
 
+use super::revocations::Revocations;
 use crate::{
     records::{BucketRecord, KeyRecord, UserRecord},
     store::StoreError,
@@ -45,13 +46,19 @@ pub struct View {
     pub bucket_counter: Option<(u64, Vec<u8>)>,
     /// The shard map, once a node has defined it.
     pub shard_map: Option<Stored<ShardMap>>,
+    /// Rises whenever a bucket, user or key changes or goes: what was allowed before is to be asked for again.
+    pub epoch: u64,
+    /// Access keys that were removed.
+    pub revocations: Revocations,
 }
 
 impl View {
     /// Takes one key's new value over.
     pub fn apply(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
         if let Some(name) = key.strip_prefix(BUCKET_PREFIX) {
-            if let Some(old) = self.buckets.remove(name)
+            let old = self.buckets.remove(name);
+            self.epoch += u64::from(old.is_some());
+            if let Some(old) = old
                 && let Some(owned) = self.owned.get_mut(&old.record.owner)
             {
                 owned.remove(name);
@@ -62,18 +69,24 @@ impl View {
                 self.buckets.insert(name.to_owned(), stored);
             }
         } else if let Some(name) = key.strip_prefix(USER_PREFIX) {
-            match read(key, value)? {
-                Some(stored) => drop(self.users.insert(name.to_owned(), stored)),
-                None => drop(self.users.remove(name)),
-            }
+            let old = match read(key, value)? {
+                Some(stored) => self.users.insert(name.to_owned(), stored),
+                None => self.users.remove(name),
+            };
+            self.epoch += u64::from(old.is_some());
         } else if let Some(access_key) = key.strip_prefix(KEY_PREFIX) {
-            match read(key, value)? {
-                Some(stored) => drop(self.keys.insert(access_key.to_owned(), stored)),
-                None => drop(self.keys.remove(access_key)),
+            let old = match read(key, value)? {
+                Some(stored) => self.keys.insert(access_key.to_owned(), stored),
+                None => self.keys.remove(access_key),
+            };
+            if old.is_some() {
+                self.epoch += 1;
+                self.revocations.note(access_key);
             }
         } else if key == BUCKET_COUNTER {
             self.bucket_counter = read::<u64>(key, value)?.map(|stored| (*stored.record, stored.raw));
         } else if key == SHARD_MAP {
+            self.epoch += 1;
             self.shard_map = value.map(read_shard_map).transpose()?;
         } else {
             return Err(StoreError(format!(

@@ -16,6 +16,7 @@ use std::{path::Path, rc::Rc};
 
 fn node(first_shard: u8) -> NodeInfo {
     let core = |port, shard| CoreAddress {
+        channel: None,
         port,
         shards: vec![[shard; 16]],
     };

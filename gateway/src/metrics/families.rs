@@ -31,6 +31,26 @@ const CORE_COUNTERS: &[Family<CoreStats>] = &[
     ("core_sent_bytes", "Bytes sent from the core's port.", |core| {
         core.sent_bytes
     }),
+    (
+        "core_connections_handed",
+        "Connections that gateways have passed to the core.",
+        |core| core.handoff.handed,
+    ),
+    (
+        "core_connections_moved",
+        "Connections that the core has passed to another one of its node.",
+        |core| core.handoff.moved,
+    ),
+    (
+        "core_connections_returned",
+        "Connections that the core has passed to a gateway.",
+        |core| core.handoff.returned,
+    ),
+    (
+        "core_leased_requests",
+        "Requests that were admitted under a lease, without a gateway.",
+        |core| core.handoff.leased,
+    ),
 ];
 
 const CORE_GAUGES: &[Family<CoreStats>] = &[
@@ -122,6 +142,7 @@ impl Snapshot {
         let requests = self.requests.iter().map(|((operation, class, way), count)| {
             let way = match way {
                 None => "gateway",
+                Some(Way::Handoff) => "handoff",
                 Some(Way::Redirect) => "redirect",
                 Some(Way::Proxy) => "proxy",
             };
@@ -135,7 +156,7 @@ impl Snapshot {
         counter(
             encoder,
             "gateway_requests",
-            "Requests answered: by the gateway itself, with a redirect to a core, or with what a core answered.",
+            "Requests: answered by the gateway itself, with a redirect to a core, or with what a core answered; or passed to a core with their connection.",
             requests,
         )?;
         let connections = ConstGauge::new(u64::try_from(self.connections).unwrap_or(u64::MAX));

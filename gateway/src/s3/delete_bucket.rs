@@ -7,6 +7,7 @@ use crate::{
     catalog::CatalogError,
     core_client,
     gateway::Gateway,
+    handoff,
     list::fanout,
     records::{BucketRecord, BucketState},
     request::Request,
@@ -39,6 +40,8 @@ pub async fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
                 roll_back(gateway, &deleting).await;
                 return Err(error);
             }
+            // A lease on this bucket must not answer for another one of its name.
+            handoff::settle(gateway).await;
             tracing::info!(bucket = bucket.name, user = request.caller.user.name, "bucket deleted");
             Ok(Answer::empty(204))
         }

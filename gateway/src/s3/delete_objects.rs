@@ -140,7 +140,7 @@ async fn try_delete_share(
         bucket: bucket.clone(),
         body_sha256: sha256(&message),
     };
-    let principal = request.caller.user.principal();
+    let principal = request.caller.principal();
     let answer = core_client::call(
         request.gateway,
         &share.core,

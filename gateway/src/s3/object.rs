@@ -5,52 +5,33 @@ use crate::{
     body::Body,
     connection::Connection,
     connection::Served,
-    proxy, redirect,
+    handoff, proxy, redirect,
     request::Request,
     route::{self, Way},
-    ticketing::{self, ObjectGrant},
+    ticketing,
 };
-use proto::{
-    auth::payload::PayloadDeclaration,
-    error::S3Error,
-    s3::{bucket::BucketId, object::ObjectHeaders, operation::Operation},
-};
+use proto::{auth::object_grant::ObjectGrant, error::S3Error, s3::bucket::BucketId};
 
 /// Serves them.
 pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mut Body) -> Result<Served, S3Error> {
     let gateway = request.gateway;
     let bucket = request.bucket()?;
     let key = request.key()?.as_str();
-    let payload = match request.operation {
-        Operation::PutObject => Some(put_payload(request)?),
-        _ => None,
-    };
+    let verified = request.caller.verified.as_ref();
+    let object = ObjectGrant::new(request.operation, bucket.grant(), key, request.head, verified)?;
     let placement = gateway.cluster.owner(BucketId(bucket.id), key)?;
-    let grant = ObjectGrant {
-        operation: request.operation,
-        bucket: bucket.grant(),
-        key,
-        payload,
-        verified: request.caller.verified.as_ref(),
+    let asked = ticketing::Asked {
+        principal: request.caller.principal(),
         head: request.head,
         query: &request.query,
     };
-    let ticket = ticketing::for_object(&gateway.ticket_key, &placement, request.caller.user.principal(), grant);
+    let ticket = ticketing::for_object(&gateway.ticket_key, &placement, object, asked);
     let core = &placement.core;
     match (route::decide(request, connection, core)?, &core.advertise) {
+        (Way::Handoff, _) if handoff::pass(request, connection, &bucket, core, &ticket) => Ok(Served::Passed),
         (Way::Redirect, Some(host)) => Ok(redirect::answer(request, core, host, &ticket).into()),
         _ => proxy::forward(gateway, connection, request.head, body, core, &ticket)
             .await
             .map(Served::Relayed),
     }
-}
-
-fn put_payload(request: &Request<'_>) -> Result<PayloadDeclaration, S3Error> {
-    let payload = PayloadDeclaration::from_request(request.head)?;
-    ObjectHeaders::from_request(request.head)?;
-    // Without verification there is no key to check the signatures of chunks with.
-    Ok(match request.caller.verified {
-        Some(_) => payload,
-        None => payload.without_chunk_signatures(),
-    })
 }

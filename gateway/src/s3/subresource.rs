@@ -1,13 +1,8 @@
 //! Reads of sub-resources that buckets and objects do not have: each answers as S3 does for one that was never set.
 
-use crate::{
-    answer::Answer,
-    core_client,
-    records::BucketRecord,
-    request::Request,
-    ticketing::{self, ObjectGrant},
-};
+use crate::{answer::Answer, core_client, records::BucketRecord, request::Request, ticketing};
 use proto::{
+    auth::object_grant::ObjectGrant,
     error::{ErrorCode, S3Error},
     http::{head::RequestHead, percent},
     s3::{
@@ -74,16 +69,13 @@ async fn require_object(request: &Request<'_>, bucket: &BucketRecord) -> Result<
     let text = format!("HEAD {path} HTTP/1.1\r\nHost: {}\r\n\r\n", placement.core.address);
     let parsed = RequestHead::parse(text.as_bytes()).ok().flatten();
     let (head, _) = parsed.ok_or(ErrorCode::InternalError)?;
-    let grant = ObjectGrant {
-        operation: Operation::HeadObject,
-        bucket: bucket.grant(),
-        key,
-        payload: None,
-        verified: None,
+    let object = ObjectGrant::new(Operation::HeadObject, bucket.grant(), key, &head, None)?;
+    let asked = ticketing::Asked {
+        principal: request.caller.principal(),
         head: &head,
         query: &Query::default(),
     };
-    let ticket = ticketing::for_object(&gateway.ticket_key, &placement, request.caller.user.principal(), grant);
+    let ticket = ticketing::for_object(&gateway.ticket_key, &placement, object, asked);
     match core_client::head(gateway, &placement.core, &path, &ticket).await? {
         200 => Ok(()),
         404 => Err(S3Error::new(ErrorCode::NoSuchKey).field("Key", key)),

@@ -1,9 +1,11 @@
-//! Who may do what: AWS Signature V4, payload declarations, aws-chunked bodies, tickets.
+//! Who may do what: AWS Signature V4, payload declarations, aws-chunked bodies, tickets, leases.
 
 pub mod body;
 mod canonical;
 pub mod chunked;
 mod claim;
+pub mod lease;
+pub mod object_grant;
 pub mod payload;
 mod request_digest;
 pub mod sigv4;

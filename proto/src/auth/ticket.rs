@@ -1,15 +1,14 @@
 //! Tickets: sealed, short-lived capabilities for one operation on one core. A core holds no credentials and no bucket
 //! metadata; a valid ticket is the only way in.
 
+use super::object_grant::ObjectGrant;
 pub use super::request_digest::request_digest;
-use super::{chunked::ChunkSigner, payload::PayloadDeclaration};
 use crate::{
     error::S3Error,
     limits::TICKET_BYTES_MAX,
     s3::{
         bucket::{BucketGrant, BucketId},
         listing::ListQuery,
-        operation::Operation,
     },
     wire::{Decoder, Encoder, WireError},
 };
@@ -46,13 +45,15 @@ impl std::fmt::Debug for TicketKey {
     }
 }
 
-/// Who acts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who acts. The default is nobody: a message of the cluster itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Principal {
     /// 64 hex digits; empty for anonymous.
     pub user_id: String,
     /// Display name.
     pub display_name: String,
+    /// The access key id that signed; empty for none. When it is revoked, so is the ticket.
+    pub access_key: String,
 }
 
 /// What a ticket allows.
@@ -62,16 +63,8 @@ pub struct Principal {
 pub enum Grant {
     /// One S3 operation on one object.
     Object {
-        /// PutObject, GetObject, HeadObject or DeleteObject.
-        operation: Operation,
-        /// The bucket.
-        bucket: BucketGrant,
-        /// The decoded key.
-        key: String,
-        /// What a PUT's payload must be; `None` for others.
-        payload: Option<PayloadDeclaration>,
-        /// For signed chunks.
-        signer: Option<ChunkSigner>,
+        /// What is to be done.
+        object: ObjectGrant,
         /// Digest of the headers and query that must not change: [`request_digest`].
         request_digest: [u8; 32],
     },
@@ -109,11 +102,18 @@ pub enum Grant {
     },
     /// What the core counts and holds.
     Stats,
+    /// A gateway's channel to the core, over which connections are passed.
+    Channel {
+        /// The gateway, as long as it runs.
+        gateway: [u8; 16],
+    },
 }
 
 /// A ticket.
 #[derive(Debug, Clone)]
 pub struct Ticket {
+    /// Milliseconds since the epoch when it was made.
+    pub issued_unix_ms: u64,
     /// Seconds since the epoch after which it is worthless.
     pub expires_unix_s: u64,
     /// The node it is for.
@@ -210,17 +210,20 @@ impl TicketKey {
 impl Ticket {
     fn encode(&self, encoder: &mut Encoder) {
         encoder
+            .u64(self.issued_unix_ms)
             .u64(self.expires_unix_s)
             .fixed(&self.node)
             .u16(self.core)
             .fixed(&self.shard)
             .string(&self.principal.user_id)
-            .string(&self.principal.display_name);
+            .string(&self.principal.display_name)
+            .string(&self.principal.access_key);
         self.grant.encode(encoder);
     }
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
         Ok(Self {
+            issued_unix_ms: decoder.u64()?,
             expires_unix_s: decoder.u64()?,
             node: decoder.array()?,
             core: decoder.u16()?,
@@ -228,6 +231,7 @@ impl Ticket {
             principal: Principal {
                 user_id: decoder.string()?,
                 display_name: decoder.string()?,
+                access_key: decoder.string()?,
             },
             grant: Grant::decode(decoder)?,
         })
@@ -237,19 +241,9 @@ impl Ticket {
 impl Grant {
     fn encode(&self, encoder: &mut Encoder) {
         match self {
-            Self::Object {
-                operation,
-                bucket,
-                key,
-                payload,
-                signer,
-                request_digest,
-            } => {
-                encoder.u8(1).u8(operation_code(*operation));
-                bucket.encode(encoder);
-                encoder.string(key);
-                encoder.option(payload.as_ref(), |encoder, payload| payload.encode(encoder));
-                encoder.option(signer.as_ref(), |encoder, signer| signer.encode(encoder));
+            Self::Object { object, request_digest } => {
+                encoder.u8(1);
+                object.encode(encoder);
                 encoder.fixed(request_digest);
             }
             Self::List { bucket, query } => {
@@ -273,17 +267,16 @@ impl Grant {
             Self::Stats => {
                 encoder.u8(7);
             }
+            Self::Channel { gateway } => {
+                encoder.u8(8).fixed(gateway);
+            }
         }
     }
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
         match decoder.u8()? {
             1 => Ok(Self::Object {
-                operation: operation_from_code(decoder.u8()?)?,
-                bucket: BucketGrant::decode(decoder)?,
-                key: decoder.string()?,
-                payload: decoder.option(PayloadDeclaration::decode)?,
-                signer: decoder.option(ChunkSigner::decode)?,
+                object: ObjectGrant::decode(decoder)?,
                 request_digest: decoder.array()?,
             }),
             2 => Ok(Self::List {
@@ -303,29 +296,11 @@ impl Grant {
             }),
             6 => Ok(Self::Register { node: decoder.array()? }),
             7 => Ok(Self::Stats),
+            8 => Ok(Self::Channel {
+                gateway: decoder.array()?,
+            }),
             _ => Err(WireError::Invalid),
         }
-    }
-}
-
-/// An operation that is no ticket's business gets the number 0, which does not decode.
-fn operation_code(operation: Operation) -> u8 {
-    match operation {
-        Operation::PutObject => 1,
-        Operation::GetObject => 2,
-        Operation::HeadObject => 3,
-        Operation::DeleteObject => 4,
-        _ => 0,
-    }
-}
-
-fn operation_from_code(code: u8) -> Result<Operation, WireError> {
-    match code {
-        1 => Ok(Operation::PutObject),
-        2 => Ok(Operation::GetObject),
-        3 => Ok(Operation::HeadObject),
-        4 => Ok(Operation::DeleteObject),
-        _ => Err(WireError::Invalid),
     }
 }
 

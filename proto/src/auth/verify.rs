@@ -67,12 +67,20 @@ impl SignatureClaim {
     /// with AWSAccessKeyId, StringToSign, SignatureProvided, CanonicalRequest fields: the last two hold the request's
     /// query, so none of them belongs in a log.
     pub fn verify(&self, head: &RequestHead, secret_key: &str, now_unix_s: u64) -> Result<Verified, S3Error> {
+        self.verify_with(head, SigningKey::derive(secret_key, &self.scope), now_unix_s)
+    }
+
+    /// The same with a signing key that was derived for this claim's scope.
+    pub fn verify_with(
+        &self,
+        head: &RequestHead,
+        signing_key: SigningKey,
+        now_unix_s: u64,
+    ) -> Result<Verified, S3Error> {
         self.check_time(now_unix_s)?;
         self.check_signed_headers(head)?;
         let payload_hash = self.payload_hash(head)?;
         let query = Query::parse(head.raw_query())?;
-        let signing_key = SigningKey::derive(secret_key, &self.scope);
-
         let mut first = None;
         for form in forms(head, &query, &self.signed_headers) {
             let request = form.request(head, &query, &self.signed_headers, &payload_hash);

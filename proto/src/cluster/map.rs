@@ -31,6 +31,8 @@ pub struct ShardMap {
 pub struct CoreAddress {
     /// The TCP port.
     pub port: u16,
+    /// The name of its channel for gateways on the same host, in the abstract socket namespace; `None`: it has none.
+    pub channel: Option<String>,
     /// The shards it owns.
     pub shards: Vec<Uuid>,
 }
@@ -80,7 +82,11 @@ impl NodeInfo {
         });
         encoder.u32(count(self.cores.len()));
         for core in &self.cores {
-            encoder.u16(core.port).u32(count(core.shards.len()));
+            encoder.u16(core.port);
+            encoder.option(core.channel.as_deref(), |encoder, name| {
+                encoder.string(name);
+            });
+            encoder.u32(count(core.shards.len()));
             for shard in &core.shards {
                 encoder.fixed(shard);
             }
@@ -98,9 +104,10 @@ impl NodeInfo {
         let mut shards_left = SHARD_COUNT_MAX;
         let cores = decode_list(decoder, SHARD_COUNT_MAX, |decoder| {
             let port = decoder.u16()?;
+            let channel = decoder.option(Decoder::string)?;
             let shards = decode_list(decoder, shards_left, |decoder| decoder.array())?;
             shards_left -= shards.len();
-            Ok(CoreAddress { port, shards })
+            Ok(CoreAddress { port, channel, shards })
         })?;
         let unavailable = decode_list(decoder, shards_left, |decoder| decoder.array())?;
         Ok(Self {
@@ -182,10 +189,12 @@ mod tests {
                 cores: vec![
                     CoreAddress {
                         port: 51081,
+                        channel: Some("corelane-channel".to_owned()),
                         shards: vec![[1; 16], [2; 16]],
                     },
                     CoreAddress {
                         port: 51082,
+                        channel: None,
                         shards: Vec::new(),
                     },
                 ],

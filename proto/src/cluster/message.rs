@@ -50,6 +50,8 @@ pub struct CoreStats {
     pub sent_bytes: u64,
     /// Large uploads being received now.
     pub uploads: u64,
+    /// Connections that were passed around.
+    pub handoff: HandoffStats,
     /// Memory of the read cache.
     pub cache: PoolStats,
     /// Memory uploads are received into.
@@ -58,6 +60,19 @@ pub struct CoreStats {
     pub sending: PoolStats,
     /// Its shards, those it cannot serve included.
     pub shards: Vec<ShardStats>,
+}
+
+/// Connections a core got from others and gave to others, since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HandoffStats {
+    /// From a gateway.
+    pub handed: u64,
+    /// To a sibling core.
+    pub moved: u64,
+    /// To a gateway.
+    pub returned: u64,
+    /// Requests that were served under a lease.
+    pub leased: u64,
 }
 
 /// How many requests for an operation were answered with a class of status.
@@ -174,7 +189,11 @@ impl CoreStats {
             .u64(self.cache_misses)
             .u64(self.received_bytes)
             .u64(self.sent_bytes)
-            .u64(self.uploads);
+            .u64(self.uploads)
+            .u64(self.handoff.handed)
+            .u64(self.handoff.moved)
+            .u64(self.handoff.returned)
+            .u64(self.handoff.leased);
         for pool in [self.cache, self.receiving, self.sending] {
             encoder.u64(pool.used_bytes).u64(pool.limit_bytes);
         }
@@ -199,6 +218,12 @@ impl CoreStats {
             received_bytes: decoder.u64()?,
             sent_bytes: decoder.u64()?,
             uploads: decoder.u64()?,
+            handoff: HandoffStats {
+                handed: decoder.u64()?,
+                moved: decoder.u64()?,
+                returned: decoder.u64()?,
+                leased: decoder.u64()?,
+            },
             cache: PoolStats::decode(decoder)?,
             receiving: PoolStats::decode(decoder)?,
             sending: PoolStats::decode(decoder)?,
@@ -277,7 +302,9 @@ fn error_code(decoder: &mut Decoder<'_>) -> Result<ErrorCode, WireError> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{CoreStats, DeleteBatch, DeleteBatchResult, PoolStats, RequestCount, ShardState, ShardStats};
+    use super::{
+        CoreStats, DeleteBatch, DeleteBatchResult, HandoffStats, PoolStats, RequestCount, ShardState, ShardStats,
+    };
     use crate::{
         error::ErrorCode,
         limits::DELETE_KEYS_MAX,
@@ -356,6 +383,12 @@ mod tests {
             received_bytes: 5,
             sent_bytes: 6,
             uploads: 7,
+            handoff: HandoffStats {
+                handed: 8,
+                moved: 9,
+                returned: 10,
+                leased: 11,
+            },
             cache: pool(10),
             receiving: pool(20),
             sending: pool(30),

@@ -58,6 +58,9 @@ pub struct ServeArgs {
     /// How object requests reach their core
     #[arg(long, value_name = "HOW", default_value = "auto")]
     route: Route,
+    /// Keep clients' connections with the gateway: --route auto then redirects or proxies
+    #[arg(long)]
+    no_handoff: bool,
     /// The host clients are redirected to; needed for redirects when --host is a wildcard such as 0.0.0.0
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
@@ -81,9 +84,9 @@ pub enum Durability {
 /// How object requests reach the core that owns the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Route {
-    /// By what is known of the client: redirect those that follow, proxy the rest
+    /// Pass the client's connection to the core; where that cannot be, redirect those that follow, proxy the rest
     Auto,
-    /// Pass the client's socket to the core (not available yet)
+    /// Pass the client's connection to the core; where that cannot be, proxy
     Handoff,
     /// Always answer with a redirect to the core
     Redirect,
@@ -152,9 +155,9 @@ pub fn run(args: &ServeArgs) -> Result<()> {
 }
 
 fn plan(args: &ServeArgs) -> Result<Plan> {
-    if args.route == Route::Handoff {
+    if args.route == Route::Handoff && args.no_handoff {
         return Err(CliError::usage(
-            "--route handoff is not available yet; use auto, redirect or proxy",
+            "--route handoff and --no-handoff contradict each other; drop one",
         ));
     }
     let address = resolve(&args.host)?;
@@ -250,6 +253,9 @@ fn start(
         .args(["--route", args.route.as_str()]);
     if args.anonymous {
         gateway.arg("--anonymous");
+    }
+    if args.no_handoff {
+        gateway.arg("--no-handoff");
     }
     children.spawn(Role::Gateway, gateway)?;
     let gateway: GatewayReady = children.wait_for_ready(Role::Gateway)?;

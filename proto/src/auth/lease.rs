@@ -1,0 +1,173 @@
+//! Leases: what a core needs to serve further requests of a connection that a gateway has passed to it, on one bucket,
+//! without asking. A lease holds no secret key, but one that is derived from it for a day, a region and a service.
+
+use super::{
+    object_grant::ObjectGrant,
+    sigv4::{Scope, SigningKey},
+    verify::{Credential, Verified},
+};
+use crate::{
+    http::head::RequestHead,
+    s3::{bucket::BucketGrant, name::Target, operation::Operation, query::Query},
+    wire::{Decoder, Encoder, WireError},
+};
+
+/// Who sends the requests of a leased connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeasedCredential {
+    /// Whoever it is: nothing is verified in this store.
+    Anonymous,
+    /// The holder of an access key.
+    Key {
+        /// The access key id.
+        access_key: String,
+        /// What the signing key was derived for; claims of another scope are a gateway's.
+        scope: Scope,
+        /// The derived key.
+        signing_key: SigningKey,
+    },
+}
+
+/// What a core may do on a connection without asking a gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Who sends.
+    pub credential: LeasedCredential,
+    /// The one bucket.
+    pub bucket: BucketGrant,
+    /// The Host header under which the gateway found the bucket; a request with another one is the gateway's.
+    pub host: Vec<u8>,
+    /// The bucket is named by the host, and the whole path is the key.
+    pub bucket_in_host: bool,
+    /// The operations allowed.
+    pub operations: LeasedOperations,
+    /// The gateway's epoch when it was made. In any later one it is worth nothing.
+    pub epoch: u64,
+}
+
+/// A set of PutObject, GetObject, HeadObject and DeleteObject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeasedOperations(u8);
+
+impl LeasedOperations {
+    /// Everything on object data, as a bucket's owner may.
+    pub const ALL: Self = Self(0b1111);
+
+    /// Whether an operation is in the set.
+    pub fn contains(self, operation: Operation) -> bool {
+        let bit = match operation {
+            Operation::PutObject => 1,
+            Operation::GetObject => 2,
+            Operation::HeadObject => 4,
+            Operation::DeleteObject => 8,
+            _ => 0,
+        };
+        self.0 & bit != 0
+    }
+}
+
+impl Lease {
+    /// What a request is allowed under the lease, verified at `now_unix_s`. `None`: the lease does not cover it, or it
+    /// is to be refused; a gateway says which.
+    pub fn open(&self, head: &RequestHead, now_unix_s: u64) -> Option<(ObjectGrant, Query)> {
+        if head.header("host").unwrap_or_default() != self.host {
+            return None;
+        }
+        let query = Query::parse(head.raw_query()).ok()?;
+        let target = self.target(head)?;
+        let key = target.key()?;
+        if target.bucket()?.as_str() != self.bucket.name {
+            return None;
+        }
+        let operation = Operation::parse(head, &target, &query).ok()?;
+        if !self.operations.contains(operation) {
+            return None;
+        }
+        let verified = match &self.credential {
+            LeasedCredential::Anonymous => None,
+            LeasedCredential::Key {
+                access_key,
+                scope,
+                signing_key,
+            } => Some(verify(head, &query, (access_key, scope, signing_key), now_unix_s)?),
+        };
+        let bucket = self.bucket.clone();
+        let grant = ObjectGrant::new(operation, bucket, key.as_str(), head, verified.as_ref()).ok()?;
+        Some((grant, query))
+    }
+
+    fn target(&self, head: &RequestHead) -> Option<Target> {
+        if self.bucket_in_host {
+            return None;
+        }
+        Target::parse(head.raw_path()).ok()
+    }
+
+    /// Encodes it.
+    pub fn encode(&self, encoder: &mut Encoder) {
+        match &self.credential {
+            LeasedCredential::Anonymous => {
+                encoder.u8(0);
+            }
+            LeasedCredential::Key {
+                access_key,
+                scope,
+                signing_key,
+            } => {
+                encoder
+                    .u8(1)
+                    .string(access_key)
+                    .string(&scope.date)
+                    .string(&scope.region)
+                    .string(&scope.service)
+                    .fixed(signing_key.as_bytes());
+            }
+        }
+        self.bucket.encode(encoder);
+        encoder
+            .bytes(&self.host)
+            .bool(self.bucket_in_host)
+            .u8(self.operations.0)
+            .u64(self.epoch);
+    }
+
+    /// Decodes it.
+    pub fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        let credential = match decoder.u8()? {
+            0 => LeasedCredential::Anonymous,
+            1 => LeasedCredential::Key {
+                access_key: decoder.string()?,
+                scope: Scope {
+                    date: decoder.string()?,
+                    region: decoder.string()?,
+                    service: decoder.string()?,
+                },
+                signing_key: SigningKey::from_bytes(decoder.array()?),
+            },
+            _ => return Err(WireError::Invalid),
+        };
+        Ok(Self {
+            credential,
+            bucket: BucketGrant::decode(decoder)?,
+            host: decoder.bytes()?.to_vec(),
+            bucket_in_host: decoder.bool()?,
+            operations: LeasedOperations(decoder.u8()?),
+            epoch: decoder.u64()?,
+        })
+    }
+}
+
+fn verify(
+    head: &RequestHead,
+    query: &Query,
+    (access_key, scope, signing_key): (&String, &Scope, &SigningKey),
+    now_unix_s: u64,
+) -> Option<Verified> {
+    let Ok(Credential::Signed(claim)) = Credential::from_request(head, query) else {
+        return None;
+    };
+    if claim.access_key != *access_key || claim.scope != *scope {
+        return None;
+    }
+    claim.verify_with(head, signing_key.clone(), now_unix_s).ok()
+}

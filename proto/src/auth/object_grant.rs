@@ -1,0 +1,102 @@
+//! What an authenticated request for object data amounts to: the one way from a head to what a core does, whether a
+//! gateway seals it into a ticket or a core finds it out itself under a lease.
+
+use super::{chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified};
+use crate::{
+    error::S3Error,
+    http::head::RequestHead,
+    s3::{bucket::BucketGrant, object::ObjectHeaders, operation::Operation},
+    wire::{Decoder, Encoder, WireError},
+};
+
+/// One S3 operation on one object.
+#[derive(Debug, Clone)]
+pub struct ObjectGrant {
+    /// PutObject, GetObject, HeadObject or DeleteObject.
+    pub operation: Operation,
+    /// The bucket.
+    pub bucket: BucketGrant,
+    /// The decoded key.
+    pub key: String,
+    /// What a PUT's payload must be; `None` for others.
+    pub payload: Option<PayloadDeclaration>,
+    /// For signed chunks.
+    pub signer: Option<ChunkSigner>,
+}
+
+impl ObjectGrant {
+    /// Of a request. `verified`: its signature; `None` when nothing is verified, and then chunks are not either. Refuses
+    /// what the head can be refused for: sizes, malformed digests, headers that cannot be kept.
+    pub fn new(
+        operation: Operation,
+        bucket: BucketGrant,
+        key: &str,
+        head: &RequestHead,
+        verified: Option<&Verified>,
+    ) -> Result<Self, S3Error> {
+        let payload = match operation {
+            Operation::PutObject => Some(put_payload(head, verified.is_some())?),
+            _ => None,
+        };
+        let chunks_are_signed = payload.as_ref().is_some_and(PayloadDeclaration::is_aws_chunked);
+        Ok(Self {
+            operation,
+            bucket,
+            key: key.to_owned(),
+            payload,
+            signer: verified
+                .filter(|_| chunks_are_signed)
+                .map(|verified| verified.clone().into()),
+        })
+    }
+
+    pub(super) fn encode(&self, encoder: &mut Encoder) {
+        encoder.u8(operation_code(self.operation));
+        self.bucket.encode(encoder);
+        encoder.string(&self.key);
+        encoder.option(self.payload.as_ref(), |encoder, payload| payload.encode(encoder));
+        encoder.option(self.signer.as_ref(), |encoder, signer| signer.encode(encoder));
+    }
+
+    pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            operation: operation_from_code(decoder.u8()?)?,
+            bucket: BucketGrant::decode(decoder)?,
+            key: decoder.string()?,
+            payload: decoder.option(PayloadDeclaration::decode)?,
+            signer: decoder.option(ChunkSigner::decode)?,
+        })
+    }
+}
+
+fn put_payload(head: &RequestHead, is_verified: bool) -> Result<PayloadDeclaration, S3Error> {
+    let payload = PayloadDeclaration::from_request(head)?;
+    ObjectHeaders::from_request(head)?;
+    // Without verification there is no key to check the signatures of chunks with.
+    Ok(if is_verified {
+        payload
+    } else {
+        payload.without_chunk_signatures()
+    })
+}
+
+/// An operation that is no ticket's business gets the number 0, which does not decode.
+fn operation_code(operation: Operation) -> u8 {
+    match operation {
+        Operation::PutObject => 1,
+        Operation::GetObject => 2,
+        Operation::HeadObject => 3,
+        Operation::DeleteObject => 4,
+        _ => 0,
+    }
+}
+
+fn operation_from_code(code: u8) -> Result<Operation, WireError> {
+    match code {
+        1 => Ok(Operation::PutObject),
+        2 => Ok(Operation::GetObject),
+        3 => Ok(Operation::HeadObject),
+        4 => Ok(Operation::DeleteObject),
+        _ => Err(WireError::Invalid),
+    }
+}
