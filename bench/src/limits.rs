@@ -97,6 +97,10 @@ pub const SPACE_GOAL: f64 = 2.0;
 /// Seconds a node may take to start by the number of its objects, the fewest first.
 pub const RESTART_GOALS_S: [(u64, f64); 2] = [(1_000_000, 2.0), (10_000_000, 5.0)];
 
+/// What `lease` is to reach, of the requests a second straight to the cores.
+pub const LEASE_GOAL: f64 = 0.7;
+/// Objects that `lease` reads.
+pub const LEASE_OBJECTS: usize = 1024;
 /// Objects of 4 KiB that `mixed` reads: 64 MiB, a quarter of the cache that one core has by default.
 pub const MIXED_HOT_OBJECTS: usize = 16 * 1024;
 /// The same with `--cold`: 1 GiB, four times that cache.

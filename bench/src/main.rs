@@ -17,13 +17,14 @@ mod progress;
 mod report;
 mod server;
 mod session;
+mod signature;
 mod stalled_clients;
 mod subject;
 mod table;
 mod tickets;
 
 use clap::{Parser, Subcommand};
-use command::{compare, fill, mixed, put_durable, put_large, restart, space, stalled};
+use command::{compare, fill, lease, mixed, put_durable, put_large, restart, space, stalled};
 use std::process::ExitCode;
 
 /// Measure Corelane. Needs Linux with processors 0 and 1 to itself.
@@ -40,6 +41,7 @@ enum Command {
     PutDurable(put_durable::PutDurable),
     PutLarge(put_large::PutLarge),
     Mixed(mixed::Mixed),
+    Lease(lease::Lease),
     Space(space::Space),
     Restart(restart::Restart),
     Stalled(stalled::Stalled),
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::PutDurable(flags) => put_durable::run(&flags),
         Command::PutLarge(flags) => put_large::run(&flags),
         Command::Mixed(flags) => mixed::run(&flags),
+        Command::Lease(flags) => lease::run(&flags),
         Command::Space(flags) => space::run(&flags),
         Command::Restart(flags) => restart::run(&flags),
         Command::Stalled(flags) => stalled::run(&flags),

@@ -69,6 +69,16 @@ impl Session {
         Err(self.failure(&format!("{} to PUT {target}", answer.status), &answer.text))
     }
 
+    /// Any request; a status of 2xx is expected.
+    pub fn run(&mut self, request: &Request) -> Result<()> {
+        self.send(request)?;
+        let answer = self.answer()?;
+        if (200..300).contains(&answer.status) {
+            return Ok(());
+        }
+        Err(self.failure(&answer.status.to_string(), &answer.text))
+    }
+
     /// A GET whose body must be `payload`, byte for byte.
     pub fn check(&mut self, target: &str, payload: &Payload) -> Result<()> {
         self.send(&Request::new(Method::Get, &self.authority, target, &PROXIED, None))?;

@@ -192,7 +192,8 @@ fn place(key: &TicketKey, location: &Location) -> Result<Place> {
     })
 }
 
-fn unix_s() -> u64 {
+/// Seconds since the epoch.
+pub fn unix_s() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

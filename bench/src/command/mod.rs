@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod fill;
+pub mod lease;
 pub mod mixed;
 pub mod put_durable;
 pub mod put_large;

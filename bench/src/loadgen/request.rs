@@ -71,7 +71,8 @@ impl Payload {
 }
 
 impl Method {
-    fn name(self) -> &'static str {
+    /// As it stands in a request line.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",
             Self::Put => "PUT",

@@ -51,25 +51,31 @@ pub fn cluster_key(directory: &Path) -> Result<TicketKey> {
         .ok_or_else(|| BenchError::Server(format!("{} does not hold 64 hex digits", path.display())))
 }
 
-/// Starts the binaries found in `binaries` with their data below `directory`.
+/// Starts the binaries found in `binaries` with their data below `directory`: one core, and nothing is verified.
 pub fn start(binaries: &Path, directory: &Path) -> Result<Server> {
+    run(
+        binaries,
+        directory,
+        &["--anonymous", "--cores", "1"],
+        ServerProcess::spawn,
+    )
+}
+
+/// Starts them on all processors, as they are started by default: every request must be signed.
+pub fn start_on_all_cores(binaries: &Path, directory: &Path) -> Result<Server> {
+    run(binaries, directory, &[], ServerProcess::spawn_anywhere)
+}
+
+type Spawn = fn(&'static str, &Path, &[&str], PathBuf) -> Result<ServerProcess>;
+
+fn run(binaries: &Path, directory: &Path, flags: &[&str], spawn: Spawn) -> Result<Server> {
     let program = self::program(binaries, "corelane")?;
     for name in ["corelane-gateway", "corelane-node"] {
         self::program(binaries, name)?;
     }
     let data = data(directory).display().to_string();
-    let arguments = [
-        "serve",
-        "--anonymous",
-        "--json",
-        "--port",
-        "0",
-        "--cores",
-        "1",
-        "--data",
-        &data,
-    ];
-    let mut serve = ServerProcess::spawn("corelane", &program, &arguments, directory.join("corelane.log"))?;
+    let arguments = [&["serve", "--json", "--port", "0", "--data", &data], flags].concat();
+    let mut serve = spawn("corelane", &program, &arguments, directory.join("corelane.log"))?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, serve.ready::<Ready>(START_MAX, |_| {})?.port));
     serve.wait_until(|| {
         matches!(

@@ -40,9 +40,16 @@ pub struct Server {
 impl ServerProcess {
     /// Starts `program` on the server core; its stderr goes to `log`. It dies with the benchmark.
     pub fn spawn(name: &'static str, program: &Path, arguments: &[&str], log: PathBuf) -> Result<Self> {
-        let stderr = File::create(&log).context(format_args!("create {}", log.display()))?;
         // A child inherits the affinity of the thread that starts it, so no code runs between fork and exec.
         machine::pin(SERVER_CORE)?;
+        let process = Self::spawn_anywhere(name, program, arguments, log);
+        machine::pin(CLIENT_CORE)?;
+        process
+    }
+
+    /// The same wherever this thread may run.
+    pub fn spawn_anywhere(name: &'static str, program: &Path, arguments: &[&str], log: PathBuf) -> Result<Self> {
+        let stderr = File::create(&log).context(format_args!("create {}", log.display()))?;
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "--"])
             .arg(program)
@@ -51,13 +58,8 @@ impl ServerProcess {
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()
-            .context(format_args!("start {} by setpriv (of util-linux)", program.display()));
-        machine::pin(CLIENT_CORE)?;
-        Ok(Self {
-            name,
-            child: child?,
-            log,
-        })
+            .context(format_args!("start {} by setpriv (of util-linux)", program.display()))?;
+        Ok(Self { name, child, log })
     }
 
     /// Waits for the line `READY {json}` on its standard output. What it prints before goes to `say`; it may take
