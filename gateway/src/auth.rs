@@ -5,7 +5,7 @@ use proto::{
     auth::verify::{Credential, Verified},
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
-    s3::query::Query,
+    s3::{address::Address, query::Query},
 };
 use std::rc::Rc;
 
@@ -26,7 +26,12 @@ pub struct Caller {
 }
 
 /// Authenticates a request. With `--anonymous` nothing is verified and everyone is the root user.
-pub fn authenticate(gateway: &Gateway, head: &RequestHead, query: &Query) -> Result<Caller, S3Error> {
+pub fn authenticate(
+    gateway: &Gateway,
+    head: &RequestHead,
+    address: &Address,
+    query: &Query,
+) -> Result<Caller, S3Error> {
     let credential = Credential::from_request(head, query);
     if gateway.anonymous {
         let (access_key, region) = match credential {
@@ -41,6 +46,7 @@ pub fn authenticate(gateway: &Gateway, head: &RequestHead, query: &Query) -> Res
         });
     }
     let claim = match credential? {
+        Credential::Signed(claim) if matches!(address, Address::Host(_)) => claim.for_bucket_host(),
         Credential::Signed(claim) => claim,
         Credential::Anonymous => return Err(ErrorCode::AccessDenied.into()),
     };

@@ -1,8 +1,11 @@
 //! Flags, and the two secret files they name.
 
-use crate::catalog::RootKey;
+use crate::{catalog::RootKey, gateway::Settings};
 use clap::{Parser, ValueEnum};
-use proto::auth::{sigv4::from_hex, ticket::TicketKey};
+use proto::{
+    auth::{sigv4::from_hex, ticket::TicketKey},
+    s3::address::Domains,
+};
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
@@ -43,6 +46,9 @@ pub struct Flags {
     /// How object requests reach their core.
     #[arg(long, value_enum, default_value_t = RouteMode::Auto)]
     pub route: RouteMode,
+    /// A domain below which hosts are buckets: bucket.NAME; repeat it for several.
+    #[arg(long = "domain", value_name = "NAME", default_value = "localhost")]
+    pub domains: Vec<String>,
 }
 
 impl Flags {
@@ -55,6 +61,14 @@ impl Flags {
         addresses
             .next()
             .ok_or_else(|| format!("{} names no address; give --listen HOST:PORT", self.listen))
+    }
+    /// What the operator decides.
+    pub fn settings(&self) -> Result<Settings, String> {
+        Ok(Settings {
+            anonymous: self.anonymous,
+            route: self.route,
+            domains: Domains::parse(&self.domains).map_err(|error| format!("--domain: {error}"))?,
+        })
     }
     /// The cluster key.
     pub fn cluster_key(&self) -> Result<TicketKey, String> {

@@ -18,13 +18,15 @@ use proto::{
     cluster::message::REGISTER_PATH,
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
-    s3::{name::Target, operation::Operation, query::Query},
+    s3::{address::Address, operation::Operation, query::Query},
 };
 use std::rc::Rc;
 
 /// Serves one request.
 pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: &RequestHead) -> Next {
-    if admin::is_admin_path(head.raw_path()) {
+    let address = gateway.address(head);
+    // Of a bucket with its own host every path is a key.
+    if address == Ok(Address::Path) && admin::is_admin_path(head.raw_path()) {
         return Next::Admin;
     }
     if connection.served == 0 {
@@ -33,7 +35,7 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
     connection.operation = None;
     let id = gateway.request_ids.next();
     let mut body = Body::new(head);
-    let served = serve(gateway, connection, head, &mut body, &id).await;
+    let served = serve(gateway, connection, head, &address, &mut body, &id).await;
     let answer = match served {
         Ok(Served::Relayed(relayed)) => {
             gateway
@@ -50,7 +52,7 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
                 code = error.code.as_str(),
                 "refused"
             );
-            let target = Target::parse(head.raw_path());
+            let target = address.and_then(|address| address.target(head.raw_path()));
             let resource = target
                 .as_ref()
                 .map_or_else(|_| head.raw_path().to_owned(), answer::resource);
@@ -101,10 +103,12 @@ async fn serve(
     gateway: &Rc<Gateway>,
     connection: &mut Connection,
     head: &RequestHead,
+    address: &Result<Address, S3Error>,
     body: &mut Body,
     id: &str,
 ) -> Result<Served, S3Error> {
-    if head.raw_path() == REGISTER_PATH {
+    let address = address.as_ref().map_err(S3Error::clone)?;
+    if *address == Address::Path && head.raw_path() == REGISTER_PATH {
         connection.operation = Some("Register");
         return registration::serve(gateway, connection, head, body)
             .await
@@ -122,8 +126,8 @@ async fn serve(
             .map(Served::Relayed);
     }
     let query = Query::parse(head.raw_query())?;
-    let caller = auth::authenticate(gateway, head, &query)?;
-    let target = Target::parse(head.raw_path())?;
+    let caller = auth::authenticate(gateway, head, address, &query)?;
+    let target = address.target(head.raw_path())?;
     let operation = Operation::parse(head, &target, &query)?;
     connection.operation = Some(operation.name());
     let request = Request {

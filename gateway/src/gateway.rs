@@ -13,8 +13,24 @@ use crate::{
     request_id::RequestIds,
     rt::Watchdog,
 };
-use proto::auth::ticket::TicketKey;
+use proto::{
+    auth::ticket::TicketKey,
+    error::S3Error,
+    http::head::RequestHead,
+    s3::address::{Address, Domains},
+};
 use std::{cell::Cell, rc::Rc};
+
+/// What the operator decides.
+#[derive(Debug)]
+pub struct Settings {
+    /// Nothing is verified: everyone acts as the root user.
+    pub anonymous: bool,
+    /// How object requests reach their core.
+    pub route: RouteMode,
+    /// The domains below which hosts are buckets.
+    pub domains: Domains,
+}
 
 /// See the module.
 pub struct Gateway {
@@ -22,6 +38,8 @@ pub struct Gateway {
     pub anonymous: bool,
     /// How object requests reach their core.
     pub route: RouteMode,
+    /// The domains below which hosts are buckets.
+    pub domains: Domains,
     /// Buckets, users, keys.
     pub catalog: Rc<Catalog>,
     /// Nodes and cores.
@@ -54,12 +72,13 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway over a catalog. Called on the runtime: it starts tasks.
-    pub fn new(catalog: Rc<Catalog>, ticket_key: TicketKey, route: RouteMode, anonymous: bool) -> Self {
+    pub fn new(catalog: Rc<Catalog>, ticket_key: TicketKey, settings: Settings) -> Self {
         let watchdog = Watchdog::default();
         crate::rt::spawn(watchdog.clone().watch());
         Self {
-            anonymous,
-            route,
+            anonymous: settings.anonymous,
+            route: settings.route,
+            domains: settings.domains,
             cluster: Cluster::new(Rc::clone(&catalog)),
             catalog,
             pool: CorePool::new(watchdog.clone()),
@@ -75,5 +94,10 @@ impl Gateway {
             connections: Cell::new(0),
             requests: RequestCounters::default(),
         }
+    }
+    /// How a request names its bucket. The names that nodes are reached by are no buckets.
+    pub fn address(&self, head: &RequestHead) -> Result<Address, S3Error> {
+        self.domains
+            .address(head.header("host"), |name| self.cluster.is_node_name(name))
     }
 }

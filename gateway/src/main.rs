@@ -78,6 +78,7 @@ async fn run(flags: Flags) -> Result<(), String> {
         return Err("--route handoff is not available yet; use auto, redirect or proxy".to_owned());
     }
     let address = flags.listen_address()?;
+    let settings = flags.settings()?;
     let ticket_key = flags.cluster_key()?;
     let root_key = flags.root_key()?;
     let termination = rt::Termination::new().map_err(|error| format!("cannot handle signals: {error}"))?;
@@ -91,7 +92,7 @@ async fn run(flags: Flags) -> Result<(), String> {
     let catalog = Catalog::open(Box::new(store), root_key)
         .await
         .map_err(|error| error.to_string())?;
-    let gateway = Rc::new(Gateway::new(Rc::new(catalog), ticket_key, flags.route, flags.anonymous));
+    let gateway = Rc::new(Gateway::new(Rc::new(catalog), ticket_key, settings));
     s3::delete_bucket::recover(&gateway);
     let listener = server::bind(address)
         .await

@@ -4,7 +4,7 @@
 use crate::{
     catalog::{Catalog, RootKey},
     config::RouteMode,
-    gateway::Gateway,
+    gateway::{Gateway, Settings},
     rt::{self, Listener},
     server,
     store::{mailbox::mailbox, redb::RedbStore},
@@ -13,6 +13,7 @@ use proto::{
     auth::ticket::TicketKey,
     cluster::map::{CoreAddress, NodeInfo},
     digest::checksum::ChecksumType,
+    s3::address::Domains,
 };
 use std::{
     io::Read,
@@ -80,7 +81,11 @@ where
             .create_bucket("bucket", "root", ChecksumType::Md5)
             .await
             .unwrap();
-        let gateway = Rc::new(Gateway::new(catalog, TicketKey::from_bytes(CLUSTER_KEY), route, true));
+        let gateway = Rc::new(Gateway::new(
+            catalog,
+            TicketKey::from_bytes(CLUSTER_KEY),
+            settings(route),
+        ));
         let info = NodeInfo {
             node: [9; 16],
             address: "127.0.0.1".to_owned(),
@@ -104,6 +109,15 @@ where
         results.receive().await.unwrap()
     })
     .unwrap()
+}
+
+/// Nothing is verified, and `localhost` is the domain of buckets.
+pub fn settings(route: RouteMode) -> Settings {
+    Settings {
+        anonymous: true,
+        route,
+        domains: Domains::parse(&["localhost"]).unwrap(),
+    }
 }
 
 /// A client's connection.

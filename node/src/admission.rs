@@ -9,7 +9,7 @@ use proto::{
     cluster::message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
-    s3::{name::Target, operation::Operation, query::Query},
+    s3::{address::target_named, operation::Operation, query::Query},
 };
 
 /// What a head without a ticket, or with one, leads to.
@@ -40,11 +40,10 @@ pub fn admit(core: &Core, head: &RequestHead) -> Result<Admission, S3Error> {
             request_digest,
             ..
         } => {
-            let target = Target::parse(head.raw_path())?;
-            let same_target = target.bucket().map(|name| name.as_str()) == Some(bucket.name.as_str())
-                && target.key().map(|name| name.as_str()) == Some(key.as_str());
-            same_target
-                && Operation::parse(head, &target, &query)? == *operation
+            let Some(target) = target_named(head.raw_path(), &bucket.name, key) else {
+                return Err(denied(OTHER_REQUEST));
+            };
+            Operation::parse(head, &target, &query)? == *operation
                 && ticket::request_digest(head.method(), head, &query) == *request_digest
                 && same_payload(head, payload.as_ref())?
         }
@@ -57,9 +56,11 @@ pub fn admit(core: &Core, head: &RequestHead) -> Result<Admission, S3Error> {
     if fits {
         Ok(Admission::Granted(Box::new(ticket), query))
     } else {
-        Err(denied("The ticket is for another request."))
+        Err(denied(OTHER_REQUEST))
     }
 }
+
+const OTHER_REQUEST: &str = "The ticket is for another request.";
 
 fn is_message(head: &RequestHead, path: &str) -> bool {
     head.method() == Method::Post && head.raw_path() == path

@@ -11,6 +11,8 @@ pub const KEY_BYTES_MAX: usize = 1024;
 pub const BUCKET_NAME_BYTES_MIN: usize = 3;
 /// Longest bucket name.
 pub const BUCKET_NAME_BYTES_MAX: usize = 63;
+/// Longest domain name (RFC 1035 section 2.3.4).
+pub const DOMAIN_BYTES_MAX: usize = 253;
 /// User metadata: sum of the bytes of names (without `x-amz-meta-`) and values.
 pub const USER_METADATA_BYTES_MAX: usize = 2 * 1024;
 /// Largest object of a single PUT: 5 GiB.

@@ -20,7 +20,7 @@ use proto::{
     auth::sigv4::{from_hex, sha256},
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
-    s3::query::Query,
+    s3::{address::Address, query::Query},
 };
 use serde::Serialize;
 use std::{convert::Infallible, rc::Rc};
@@ -151,7 +151,7 @@ fn root_caller(gateway: &Gateway, head: &RequestHead) -> Result<Caller, S3Error>
 /// Whoever has a valid key. Any refusal is 403.
 fn caller(gateway: &Gateway, head: &RequestHead) -> Result<Caller, S3Error> {
     let query = Query::parse(head.raw_query())?;
-    match auth::authenticate(gateway, head, &query) {
+    match auth::authenticate(gateway, head, &Address::Path, &query) {
         Ok(caller) => Ok(caller),
         Err(error) if error.status() == 403 => Err(error),
         Err(error) => Err(S3Error::with_message(ErrorCode::AccessDenied, error.message)),

@@ -34,6 +34,18 @@ pub struct SignatureClaim {
     pub timestamp: String,
     /// Presigned: seconds of validity. `None` for header signatures.
     pub expires_s: Option<u64>,
+    /// Whether the client may have signed the path of its endpoint as a part of the host, as s3cmd does.
+    pub(super) endpoint_may_have_path: bool,
+}
+
+impl SignatureClaim {
+    /// For a request whose bucket is in the host: nothing before its path can be an endpoint's. A client that believes so
+    /// means another key than it asks for.
+    #[must_use]
+    pub fn for_bucket_host(mut self) -> Self {
+        self.endpoint_may_have_path = false;
+        self
+    }
 }
 
 impl std::fmt::Debug for SignatureClaim {
@@ -121,6 +133,7 @@ fn from_header(head: &RequestHead, value: &[u8]) -> Result<SignatureClaim, S3Err
         signature: from_hex(signature).ok_or(ErrorCode::SignatureDoesNotMatch)?,
         timestamp,
         expires_s: None,
+        endpoint_may_have_path: true,
     })
 }
 
@@ -179,6 +192,7 @@ fn from_query(query: &Query) -> Result<SignatureClaim, S3Error> {
         signature: from_hex(signature).ok_or(ErrorCode::SignatureDoesNotMatch)?,
         timestamp: date.to_owned(),
         expires_s: Some(parse_expires(expires)?),
+        endpoint_may_have_path: true,
     })
 }
 

@@ -74,7 +74,7 @@ impl SignatureClaim {
         let signing_key = SigningKey::derive(secret_key, &self.scope);
 
         let mut first = None;
-        for form in forms(head, &query, &self.signed_headers) {
+        for form in forms(head, &query, &self.signed_headers, self.endpoint_may_have_path) {
             let request = form.request(head, &query, &self.signed_headers, &payload_hash);
             let string_to_sign = string_to_sign(&self.timestamp, &self.scope, &request);
             let calculated = signing_key.sign(&string_to_sign);

@@ -61,6 +61,9 @@ pub struct ServeArgs {
     /// The host clients are redirected to; needed for redirects when --host is a wildcard such as 0.0.0.0
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
+    /// A domain below which hosts are buckets, as in http://BUCKET.NAME:PORT/KEY; repeat it for several
+    #[arg(long = "domain", value_name = "NAME", default_value = "localhost")]
+    domains: Vec<String>,
     /// When an upload is answered: `sync` when it survives a power failure, `none` when the operating system has it
     #[arg(long, value_name = "WHEN", default_value = "sync")]
     durability: Durability,
@@ -250,6 +253,9 @@ fn start(
         .args(["--route", args.route.as_str()]);
     if args.anonymous {
         gateway.arg("--anonymous");
+    }
+    for domain in &args.domains {
+        gateway.args(["--domain", domain]);
     }
     children.spawn(Role::Gateway, gateway)?;
     let gateway: GatewayReady = children.wait_for_ready(Role::Gateway)?;
