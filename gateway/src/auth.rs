@@ -2,7 +2,10 @@
 
 use crate::{clock::unix_s, gateway::Gateway, records::UserRecord};
 use proto::{
-    auth::verify::{Credential, Verified},
+    auth::{
+        sigv2::SignatureV2,
+        verify::{Credential, Verified, version_2_refused},
+    },
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
     s3::{address::Address, query::Query},
@@ -21,7 +24,7 @@ pub struct Caller {
     pub access_key: String,
     /// The region of the credential scope, as sent.
     pub region: String,
-    /// The signature; `None` only with `--anonymous`.
+    /// The signature, from which signed chunks chain; `None` with `--anonymous` and for Signature Version 2.
     pub verified: Option<Verified>,
 }
 
@@ -48,12 +51,11 @@ pub fn authenticate(
     let claim = match credential? {
         Credential::Signed(claim) if matches!(address, Address::Host(_)) => claim.for_bucket_host(),
         Credential::Signed(claim) => claim,
+        Credential::Version2 if gateway.allow_sigv2 => return authenticate_version_2(gateway, head, address, query),
+        Credential::Version2 => return Err(version_2_refused()),
         Credential::Anonymous => return Err(ErrorCode::AccessDenied.into()),
     };
-    let (secret, user) = gateway
-        .catalog
-        .credential(&claim.access_key)
-        .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", claim.access_key.clone()))?;
+    let (secret, user) = credential_of(gateway, &claim.access_key)?;
     let verified = claim.verify(head, &secret, unix_s())?;
     Ok(Caller {
         user,
@@ -61,4 +63,26 @@ pub fn authenticate(
         region: claim.scope.region,
         verified: Some(verified),
     })
+}
+
+fn authenticate_version_2(
+    gateway: &Gateway,
+    head: &RequestHead,
+    address: &Address,
+    query: &Query,
+) -> Result<Caller, S3Error> {
+    let claim = SignatureV2::from_request(head, query)?;
+    let (secret, user) = credential_of(gateway, &claim.access_key)?;
+    claim.verify(head, query, address, &secret, unix_s())?;
+    Ok(Caller {
+        user,
+        access_key: claim.access_key,
+        region: DEFAULT_REGION.to_owned(),
+        verified: None,
+    })
+}
+
+fn credential_of(gateway: &Gateway, access_key: &str) -> Result<(String, Rc<UserRecord>), S3Error> {
+    let found = gateway.catalog.credential(access_key);
+    found.ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key))
 }

@@ -43,6 +43,10 @@ pub struct Flags {
     /// Verify nothing: everyone acts as the root user.
     #[arg(long)]
     pub anonymous: bool,
+    /// Take AWS Signature Version 2 as well, for old clients. It is weak: it covers no payload, no host and little of the
+    /// query, and uses SHA-1.
+    #[arg(long)]
+    pub allow_sigv2: bool,
     /// How object requests reach their core.
     #[arg(long, value_enum, default_value_t = RouteMode::Auto)]
     pub route: RouteMode,
@@ -66,6 +70,7 @@ impl Flags {
     pub fn settings(&self) -> Result<Settings, String> {
         Ok(Settings {
             anonymous: self.anonymous,
+            allow_sigv2: self.allow_sigv2,
             route: self.route,
             domains: Domains::parse(&self.domains).map_err(|error| format!("--domain: {error}"))?,
         })

@@ -26,6 +26,8 @@ use std::{cell::Cell, rc::Rc};
 pub struct Settings {
     /// Nothing is verified: everyone acts as the root user.
     pub anonymous: bool,
+    /// Signature Version 2 is taken, too.
+    pub allow_sigv2: bool,
     /// How object requests reach their core.
     pub route: RouteMode,
     /// The domains below which hosts are buckets.
@@ -36,6 +38,8 @@ pub struct Settings {
 pub struct Gateway {
     /// Nothing is verified: everyone acts as the root user.
     pub anonymous: bool,
+    /// Signature Version 2 is taken, too.
+    pub allow_sigv2: bool,
     /// How object requests reach their core.
     pub route: RouteMode,
     /// The domains below which hosts are buckets.
@@ -77,6 +81,7 @@ impl Gateway {
         crate::rt::spawn(watchdog.clone().watch());
         Self {
             anonymous: settings.anonymous,
+            allow_sigv2: settings.allow_sigv2,
             route: settings.route,
             domains: settings.domains,
             cluster: Cluster::new(Rc::clone(&catalog)),

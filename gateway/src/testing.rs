@@ -115,6 +115,7 @@ where
 pub fn settings(route: RouteMode) -> Settings {
     Settings {
         anonymous: true,
+        allow_sigv2: false,
         route,
         domains: Domains::parse(&["localhost"]).unwrap(),
     }

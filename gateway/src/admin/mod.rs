@@ -17,7 +17,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Response, body::Incoming, service::service_fn};
 use proto::{
-    auth::sigv4::{from_hex, sha256},
+    auth::{
+        sigv4::{from_hex, sha256},
+        verify::version_2_refused,
+    },
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
     s3::{address::Address, query::Query},
@@ -152,6 +155,11 @@ fn root_caller(gateway: &Gateway, head: &RequestHead) -> Result<Caller, S3Error>
 fn caller(gateway: &Gateway, head: &RequestHead) -> Result<Caller, S3Error> {
     let query = Query::parse(head.raw_query())?;
     match auth::authenticate(gateway, head, &Address::Path, &query) {
+        // Signature Version 2 would leave the body to whoever carries it.
+        Ok(caller) if caller.verified.is_none() && !gateway.anonymous => Err(S3Error::with_message(
+            ErrorCode::AccessDenied,
+            version_2_refused().message,
+        )),
         Ok(caller) => Ok(caller),
         Err(error) if error.status() == 403 => Err(error),
         Err(error) => Err(S3Error::with_message(ErrorCode::AccessDenied, error.message)),

@@ -1,6 +1,6 @@
 //! Verification of a request's SigV4, in the Authorization header or in a presigned URL.
 
-pub use super::claim::{Credential, SignatureClaim};
+pub use super::claim::{Credential, SignatureClaim, version_2_refused};
 use super::{
     canonical::{forms, string_to_sign},
     chunked::ChunkSigner,

@@ -55,6 +55,9 @@ pub struct ServeArgs {
     /// Verify nothing: everyone may do everything
     #[arg(long)]
     anonymous: bool,
+    /// Take AWS Signature Version 2 as well, for old clients: it is weak
+    #[arg(long)]
+    allow_sigv2: bool,
     /// How object requests reach their core
     #[arg(long, value_name = "HOW", default_value = "auto")]
     route: Route,
@@ -253,6 +256,9 @@ fn start(
         .args(["--route", args.route.as_str()]);
     if args.anonymous {
         gateway.arg("--anonymous");
+    }
+    if args.allow_sigv2 {
+        gateway.arg("--allow-sigv2");
     }
     for domain in &args.domains {
         gateway.args(["--domain", domain]);
