@@ -1,6 +1,7 @@
 //! From an opened ticket to the operation it grants.
 
 use crate::{
+    answer::Exchange,
     connection::{After, Connection},
     op,
     stats::Kind,
@@ -8,14 +9,42 @@ use crate::{
 use proto::{
     auth::ticket::{Grant, Ticket},
     error::{ErrorCode, S3Error},
-    http::head::RequestHead,
+    http::head::{BodyFraming, RequestHead},
     s3::{operation::Operation, query::Query},
 };
 
 /// Performs what a ticket allows and answers.
 pub async fn perform(connection: &mut Connection<'_>, head: &RequestHead, ticket: Ticket, query: &Query) -> After {
     let Ticket { shard, grant, .. } = ticket;
-    let exchange = connection.exchange_for(head, Kind::of(&grant));
+    let mut exchange = connection.exchange_for(head, Kind::of(&grant));
+    let stray_body = has_stray_body(&grant, head);
+    exchange.keep_alive &= !stray_body;
+    let after = answer(connection, head, query, exchange, shard, grant).await;
+    if stray_body {
+        connection.linger().await;
+        return After::Close;
+    }
+    after
+}
+
+/// A body where none belongs is not read, and must not be taken for the next request: on a connection of a gateway, the
+/// answer to that would go to another client.
+fn has_stray_body(grant: &Grant, head: &RequestHead) -> bool {
+    let takes_none = match grant {
+        Grant::Object { operation, .. } => *operation != Operation::PutObject,
+        _ => false,
+    };
+    takes_none && !matches!(head.framing(), BodyFraming::None | BodyFraming::Length(0))
+}
+
+async fn answer(
+    connection: &mut Connection<'_>,
+    head: &RequestHead,
+    query: &Query,
+    exchange: Exchange,
+    shard: [u8; 16],
+    grant: Grant,
+) -> After {
     match grant {
         Grant::Object {
             operation,
