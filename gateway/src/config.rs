@@ -1,7 +1,7 @@
 //! Flags, and the two secret files they name.
 
-use crate::{catalog::RootKey, gateway::Settings};
-use clap::{Parser, ValueEnum};
+use crate::{catalog::RootKey, gateway::Settings, redirect_table::RedirectTable};
+use clap::{Args, Parser, ValueEnum};
 use proto::{
     auth::{sigv4::from_hex, ticket::TicketKey},
     s3::address::Domains,
@@ -24,9 +24,21 @@ pub enum RouteMode {
     Proxy,
 }
 
-/// The front door of a Corelane object store: authentication, buckets, listings, routing to cores.
+/// The front door of a Corelane object store: authentication, buckets, listings, routing to cores. Usually started by
+/// `corelane serve`.
 #[derive(Debug, Parser)]
 #[command(name = "corelane-gateway", version)]
+pub struct Arguments {
+    /// Print the built-in redirect table, as a file for --redirect-table has it, and end.
+    #[arg(long, exclusive = true)]
+    pub print_redirect_table: bool,
+    /// How to serve.
+    #[command(flatten)]
+    pub flags: Option<Flags>,
+}
+
+/// How a gateway serves.
+#[derive(Debug, Args)]
 pub struct Flags {
     /// Where to listen; port 0 picks a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:51080")]
@@ -53,6 +65,9 @@ pub struct Flags {
     /// A domain below which hosts are buckets: bucket.NAME; repeat it for several.
     #[arg(long = "domain", value_name = "NAME", default_value = "localhost")]
     pub domains: Vec<String>,
+    /// A TOML file with rows that come before those of the built-in redirect table (see --print-redirect-table).
+    #[arg(long, value_name = "FILE")]
+    pub redirect_table: Option<PathBuf>,
 }
 
 impl Flags {
@@ -72,6 +87,7 @@ impl Flags {
             anonymous: self.anonymous,
             allow_sigv2: self.allow_sigv2,
             route: self.route,
+            redirect_table: RedirectTable::load(self.redirect_table.as_deref())?,
             domains: Domains::parse(&self.domains).map_err(|error| format!("--domain: {error}"))?,
         })
     }

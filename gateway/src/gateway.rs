@@ -10,6 +10,7 @@ use crate::{
     memory::{Budget, RelayMemory},
     metrics::RequestCounters,
     non_followers::NonFollowers,
+    redirect_table::RedirectTable,
     request_id::RequestIds,
     rt::Watchdog,
 };
@@ -32,6 +33,8 @@ pub struct Settings {
     pub route: RouteMode,
     /// The domains below which hosts are buckets.
     pub domains: Domains,
+    /// Who is redirected.
+    pub redirect_table: RedirectTable,
 }
 
 /// See the module.
@@ -44,6 +47,8 @@ pub struct Gateway {
     pub route: RouteMode,
     /// The domains below which hosts are buckets.
     pub domains: Domains,
+    /// Who is redirected.
+    pub redirect_table: RedirectTable,
     /// Buckets, users, keys.
     pub catalog: Rc<Catalog>,
     /// Nodes and cores.
@@ -84,6 +89,7 @@ impl Gateway {
             allow_sigv2: settings.allow_sigv2,
             route: settings.route,
             domains: settings.domains,
+            redirect_table: settings.redirect_table,
             cluster: Cluster::new(Rc::clone(&catalog)),
             catalog,
             pool: CorePool::new(watchdog.clone()),

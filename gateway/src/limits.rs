@@ -99,6 +99,10 @@ pub const STORE_CACHE_BYTES: usize = 4 * 1024 * 1024;
 pub const NON_FOLLOWER_COUNT_MAX: usize = 10_000;
 /// How long such a client is remembered.
 pub const NON_FOLLOWER_TIME: Duration = Duration::from_secs(600);
+/// Largest file with rows of the redirect table.
+pub const REDIRECT_TABLE_BYTES_MAX: u64 = 1024 * 1024;
+/// Most rows in it: each costs a look at every request.
+pub const REDIRECT_ROWS_MAX: usize = 1000;
 /// Entries asked of a core above its even share of a page.
 pub const LIST_PAGE_SLACK: usize = 16;
 

@@ -43,7 +43,7 @@ mod ticketing;
 
 use catalog::Catalog;
 use clap::Parser;
-use config::{Flags, RouteMode};
+use config::{Arguments, Flags, RouteMode};
 use gateway::Gateway;
 use std::{io::Write, process::ExitCode, rc::Rc};
 use store::redb::RedbStore;
@@ -53,7 +53,17 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = match Arguments::parse() {
+        Arguments {
+            print_redirect_table: true,
+            ..
+        } => return print(redirect_table::BUILT_IN),
+        Arguments { flags: Some(flags), .. } => flags,
+        // The parser has seen to it that there are flags where nothing is printed.
+        Arguments { flags: None, .. } => {
+            return print_error("give --state, --cluster-key-file and --credentials-file; see --help");
+        }
+    };
     // The metadata store holds users' secret keys; redb makes its file with the process's default mode.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let filter = EnvFilter::try_from_env("CORELANE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
@@ -65,12 +75,21 @@ fn main() -> ExitCode {
     let outcome = rt::run(run(flags)).unwrap_or_else(|error| Err(no_ring(&error)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            // In one piece: a node beside it writes to the same place.
-            let _ = std::io::stderr().write_all(format!("error: {message}\n").as_bytes());
-            ExitCode::FAILURE
-        }
+        Err(message) => print_error(&message),
     }
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => print_error(&format!("cannot write to stdout: {error}")),
+    }
+}
+
+fn print_error(message: &str) -> ExitCode {
+    // In one piece: a node beside it writes to the same place.
+    let _ = std::io::stderr().write_all(format!("error: {message}\n").as_bytes());
+    ExitCode::FAILURE
 }
 
 async fn run(flags: Flags) -> Result<(), String> {

@@ -26,7 +26,10 @@ pub fn decide(request: &Request<'_>, connection: &Connection, core: &Core) -> Re
     let redirects = can_redirect(request, connection, core)
         && match mode {
             RouteMode::Redirect => true,
-            RouteMode::Auto => redirect_table::redirects(request.head, || is_non_follower(request, connection)),
+            RouteMode::Auto => request
+                .gateway
+                .redirect_table
+                .redirects(request.head, || is_non_follower(request, connection)),
             RouteMode::Proxy | RouteMode::Handoff => false,
         };
     Ok(if redirects { Way::Redirect } else { Way::Proxy })

@@ -5,6 +5,7 @@ use crate::{
     catalog::{Catalog, RootKey},
     config::RouteMode,
     gateway::{Gateway, Settings},
+    redirect_table::RedirectTable,
     rt::{self, Listener},
     server,
     store::{mailbox::mailbox, redb::RedbStore},
@@ -118,6 +119,7 @@ pub fn settings(route: RouteMode) -> Settings {
         allow_sigv2: false,
         route,
         domains: Domains::parse(&["localhost"]).unwrap(),
+        redirect_table: RedirectTable::load(None).unwrap(),
     }
 }
 

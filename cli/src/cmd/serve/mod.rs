@@ -67,6 +67,9 @@ pub struct ServeArgs {
     /// A domain below which hosts are buckets, as in http://BUCKET.NAME:PORT/KEY; repeat it for several
     #[arg(long = "domain", value_name = "NAME", default_value = "localhost")]
     domains: Vec<String>,
+    /// A TOML file that says which further clients are redirected, or not; see corelane-gateway --print-redirect-table
+    #[arg(long, value_name = "FILE")]
+    redirect_table: Option<PathBuf>,
     /// When an upload is answered: `sync` when it survives a power failure, `none` when the operating system has it
     #[arg(long, value_name = "WHEN", default_value = "sync")]
     durability: Durability,
@@ -259,6 +262,9 @@ fn start(
     }
     if args.allow_sigv2 {
         gateway.arg("--allow-sigv2");
+    }
+    if let Some(file) = &args.redirect_table {
+        gateway.arg("--redirect-table").arg(file);
     }
     for domain in &args.domains {
         gateway.args(["--domain", domain]);
