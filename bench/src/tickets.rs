@@ -156,7 +156,9 @@ impl Issuer {
             principal: Principal {
                 user_id: String::new(),
                 display_name: String::new(),
+                access_key: String::new(),
             },
+            proxied: false,
             grant: Grant::Object {
                 operation,
                 bucket: self.place.bucket.clone(),

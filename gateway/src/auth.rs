@@ -4,6 +4,7 @@ use crate::{clock::unix_s, gateway::Gateway, records::UserRecord};
 use proto::{
     auth::{
         sigv2::SignatureV2,
+        ticket::Principal,
         verify::{Credential, Verified, version_2_refused},
     },
     error::{ErrorCode, S3Error},
@@ -24,8 +25,24 @@ pub struct Caller {
     pub access_key: String,
     /// The region of the credential scope, as sent.
     pub region: String,
+    /// Whether the signature was verified; false only with `--anonymous`.
+    pub is_verified: bool,
     /// The signature, from which signed chunks chain; `None` with `--anonymous` and for Signature Version 2.
     pub verified: Option<Verified>,
+}
+
+impl Caller {
+    /// The access key id, if its signature was verified; else empty.
+    pub fn verified_access_key(&self) -> &str {
+        if self.is_verified { &self.access_key } else { "" }
+    }
+    /// As tickets name the sender.
+    pub fn principal(&self) -> Principal {
+        Principal {
+            access_key: self.verified_access_key().to_owned(),
+            ..self.user.principal()
+        }
+    }
 }
 
 /// Authenticates a request. With `--anonymous` nothing is verified and everyone is the root user.
@@ -45,6 +62,7 @@ pub fn authenticate(
             user: gateway.catalog.root(),
             access_key,
             region,
+            is_verified: false,
             verified: None,
         });
     }
@@ -61,6 +79,7 @@ pub fn authenticate(
         user,
         access_key: claim.access_key,
         region: claim.scope.region,
+        is_verified: true,
         verified: Some(verified),
     })
 }
@@ -78,6 +97,7 @@ fn authenticate_version_2(
         user,
         access_key: claim.access_key,
         region: DEFAULT_REGION.to_owned(),
+        is_verified: true,
         verified: None,
     })
 }

@@ -1,8 +1,9 @@
 //! Flags, and the two secret files they name.
 
-use crate::{catalog::RootKey, gateway::Settings, redirect_table::RedirectTable};
+use crate::{access_log::AccessLog, catalog::RootKey, gateway::Settings, redirect_table::RedirectTable};
 use clap::{Args, Parser, ValueEnum};
 use proto::{
+    access_log::Format,
     auth::{sigv4::from_hex, ticket::TicketKey},
     s3::address::Domains,
 };
@@ -22,6 +23,24 @@ pub enum RouteMode {
     Redirect,
     /// Through the gateway.
     Proxy,
+}
+
+/// How the access log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Fields between spaces.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 /// The front door of a Corelane object store: authentication, buckets, listings, routing to cores. Usually started by
@@ -68,6 +87,12 @@ pub struct Flags {
     /// A TOML file with rows that come before those of the built-in redirect table (see --print-redirect-table).
     #[arg(long, value_name = "FILE")]
     pub redirect_table: Option<PathBuf>,
+    /// Where requests are written down, a line each; `-` is standard error. SIGHUP has the file opened again.
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
+    /// How.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub access_log_format: LogFormat,
 }
 
 impl Flags {
@@ -87,6 +112,10 @@ impl Flags {
             anonymous: self.anonymous,
             allow_sigv2: self.allow_sigv2,
             route: self.route,
+            access_log: match &self.access_log {
+                Some(path) => Some(AccessLog::open(path, self.access_log_format.into())?),
+                None => None,
+            },
             redirect_table: RedirectTable::load(self.redirect_table.as_deref())?,
             domains: Domains::parse(&self.domains).map_err(|error| format!("--domain: {error}"))?,
         })

@@ -1,6 +1,7 @@
 //! From a request head to an answer: the gateway's own operations here, object data on to its core.
 
 use crate::{
+    access_log::{self, Noted, Outcome},
     admin,
     answer::{self, Answer},
     auth,
@@ -33,6 +34,7 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
         relay_ticket::take(gateway, connection, head);
     }
     connection.operation = None;
+    connection.noted = Noted::new(gateway);
     let id = gateway.request_ids.next();
     let mut body = Body::new(head);
     let served = serve(gateway, connection, head, &address, &mut body, &id).await;
@@ -41,6 +43,12 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
             gateway
                 .requests
                 .count(connection.operation, relayed.status, Some(Way::Proxy));
+            let outcome = Outcome {
+                status: relayed.status,
+                way: Some(Way::Proxy),
+                request_id: &id,
+            };
+            access_log::record(gateway, connection, head, &address, outcome);
             return relayed.next;
         }
         Ok(Served::Answer(answer)) => answer,
@@ -52,16 +60,26 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
                 code = error.code.as_str(),
                 "refused"
             );
-            let target = address.and_then(|address| address.target(head.raw_path()));
+            let target = address
+                .as_ref()
+                .ok()
+                .and_then(|address| address.target(head.raw_path()).ok());
             let resource = target
                 .as_ref()
-                .map_or_else(|_| head.raw_path().to_owned(), answer::resource);
+                .map_or_else(|| head.raw_path().to_owned(), answer::resource);
             Answer::error(&error, &resource, &id)
         }
     };
     let way = (answer.status() == ErrorCode::TemporaryRedirect.status()).then_some(Way::Redirect);
     gateway.requests.count(connection.operation, answer.status(), way);
-    respond(gateway, connection, head, &mut body, &answer, &id).await
+    let next = respond(gateway, connection, head, &mut body, &answer, &id).await;
+    let outcome = Outcome {
+        status: answer.status(),
+        way,
+        request_id: &id,
+    };
+    access_log::record(gateway, connection, head, &address, outcome);
+    next
 }
 
 async fn respond(
@@ -91,6 +109,7 @@ async fn respond(
     {
         return Next::Close;
     }
+    connection.noted.sent_bytes = answer.body_bytes(head.method() == Method::Head);
     match keep_alive {
         true if body.is_complete() || body.discard(connection).await => Next::KeepAlive,
         true => Next::Close,
@@ -127,6 +146,7 @@ async fn serve(
     }
     let query = Query::parse(head.raw_query())?;
     let caller = auth::authenticate(gateway, head, address, &query)?;
+    connection.noted.caller(&caller);
     let target = address.target(head.raw_path())?;
     let operation = Operation::parse(head, &target, &query)?;
     connection.operation = Some(operation.name());

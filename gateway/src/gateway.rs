@@ -1,6 +1,7 @@
 //! What all connections of a gateway share.
 
 use crate::{
+    access_log::AccessLog,
     catalog::Catalog,
     clock::DateHeader,
     cluster::Cluster,
@@ -35,6 +36,8 @@ pub struct Settings {
     pub domains: Domains,
     /// Who is redirected.
     pub redirect_table: RedirectTable,
+    /// Where requests are written down.
+    pub access_log: Option<AccessLog>,
 }
 
 /// See the module.
@@ -49,6 +52,8 @@ pub struct Gateway {
     pub domains: Domains,
     /// Who is redirected.
     pub redirect_table: RedirectTable,
+    /// Where requests are written down.
+    pub access_log: Option<AccessLog>,
     /// Buckets, users, keys.
     pub catalog: Rc<Catalog>,
     /// Nodes and cores.
@@ -90,6 +95,7 @@ impl Gateway {
             route: settings.route,
             domains: settings.domains,
             redirect_table: settings.redirect_table,
+            access_log: settings.access_log,
             cluster: Cluster::new(Rc::clone(&catalog)),
             catalog,
             pool: CorePool::new(watchdog.clone()),

@@ -1,6 +1,7 @@
 //! corelane-gateway: the front door of a Corelane object store. Authenticates S3 requests, keeps the buckets, merges
 //! listings, and sends requests for object data to the core that owns the key.
 
+mod access_log;
 mod admin;
 mod answer;
 mod auth;
@@ -119,7 +120,10 @@ async fn run(flags: Flags) -> Result<(), String> {
     let port = listener.port().map_err(|error| error.to_string())?;
     announce(port).map_err(|error| format!("cannot write to stdout: {error}"))?;
     tracing::info!(%address, port, "listening");
-    server::serve(gateway, listener, termination).await;
+    server::serve(Rc::clone(&gateway), listener, termination).await;
+    if let Some(log) = &gateway.access_log {
+        log.close();
+    }
     Ok(())
 }
 

@@ -295,7 +295,9 @@ fn what_a_core_passed_back_is_never_redirected() {
         principal: Principal {
             user_id: String::new(),
             display_name: String::new(),
+            access_key: String::new(),
         },
+        proxied: false,
         grant: Grant::Relay {
             client: "192.0.2.1:99".to_owned(),
         },

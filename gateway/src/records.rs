@@ -119,6 +119,7 @@ impl UserRecord {
         Principal {
             user_id: self.canonical_id(),
             display_name: self.display_name().to_owned(),
+            access_key: String::new(),
         }
     }
     /// As XML names it.

@@ -20,6 +20,16 @@ pub enum Way {
     Proxy,
 }
 
+impl Way {
+    /// As metrics and the access log name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redirect => "redirect",
+            Self::Proxy => "proxy",
+        }
+    }
+}
+
 /// Decides for one request.
 pub fn decide(request: &Request<'_>, connection: &Connection, core: &Core) -> Result<Way, S3Error> {
     let mode = wished(request)?.unwrap_or(request.gateway.route);

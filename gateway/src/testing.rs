@@ -120,6 +120,7 @@ pub fn settings(route: RouteMode) -> Settings {
         route,
         domains: Domains::parse(&["localhost"]).unwrap(),
         redirect_table: RedirectTable::load(None).unwrap(),
+        access_log: None,
     }
 }
 

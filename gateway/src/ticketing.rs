@@ -18,7 +18,7 @@ use proto::{
 
 /// Seals a grant for a core that needs no shard.
 pub fn for_core(key: &TicketKey, core: &Core, principal: Principal, grant: Grant) -> String {
-    seal(key, core, [0; 16], principal, grant)
+    seal(key, core, [0; 16], principal, false, grant)
 }
 
 /// What an object operation's ticket is made of.
@@ -38,6 +38,8 @@ pub struct ObjectGrant<'a> {
     pub head: &'a RequestHead,
     /// Its query.
     pub query: &'a Query,
+    /// The gateway itself sends it to the core.
+    pub proxied: bool,
 }
 
 /// Seals one object operation.
@@ -60,16 +62,17 @@ pub fn for_object(key: &TicketKey, placement: &Placement, principal: Principal, 
         signer,
         request_digest: request_digest(grant.head.method(), grant.head, grant.query),
     };
-    seal(key, &placement.core, placement.shard, principal, sealed)
+    seal(key, &placement.core, placement.shard, principal, grant.proxied, sealed)
 }
 
-fn seal(key: &TicketKey, core: &Core, shard: [u8; 16], principal: Principal, grant: Grant) -> String {
+fn seal(key: &TicketKey, core: &Core, shard: [u8; 16], principal: Principal, proxied: bool, grant: Grant) -> String {
     key.seal(&Ticket {
         expires_unix_s: unix_s().saturating_add(TICKET_LIFE_S),
         node: core.node,
         core: core.index,
         shard,
         principal,
+        proxied,
         grant,
     })
 }

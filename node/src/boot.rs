@@ -2,6 +2,7 @@
 //! do.
 
 use crate::{
+    access_log::{self, AccessLog, Writing},
     config::{Config, Durability},
     core::{Core, CoreParts},
     error::BootError,
@@ -42,6 +43,7 @@ pub struct Node {
     pub info: NodeInfo,
     threads: Vec<JoinHandle<Option<()>>>,
     finished: Receiver<()>,
+    log_writing: Option<Writing>,
 }
 
 /// What a core gets before it starts.
@@ -57,6 +59,7 @@ struct CorePlan {
 pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootError> {
     let cpus = cpus(config)?;
     let key = read_cluster_key(config)?;
+    let (access_log, log_writing) = open_access_log(config)?;
     let mountpaths = MountpathSet::open(&config.mountpaths, cpus.len())?;
     let node = mountpaths.node;
     let plans = plan(config, &cpus, &mountpaths)?;
@@ -102,6 +105,7 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             stopping: Arc::clone(stopping),
             seed: seed.rotate_left(u32::try_from(index).unwrap_or(0)),
             unavailable: plan.unavailable,
+            access_log: access_log.clone(),
         };
         let reports = reports.clone();
         let finish = finish.clone();
@@ -120,15 +124,28 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
         info,
         threads,
         finished,
+        log_writing,
     })
+}
+
+fn open_access_log(config: &Config) -> Result<(Option<AccessLog>, Option<Writing>), BootError> {
+    let Some(path) = &config.access_log else {
+        return Ok((None, None));
+    };
+    let started = access_log::start(path, config.access_log_format);
+    let (log, writing) = started.map_err(|error| BootError::AccessLog(path.display().to_string(), error))?;
+    Ok((Some(log), Some(writing)))
 }
 
 impl Node {
     /// Waits until all cores have finished their requests; whether none of them failed. The process may end then.
-    pub fn wait(&self) -> bool {
-        self.threads
-            .iter()
-            .all(|_| self.finished.recv_timeout(DRAIN_TIMEOUT * 2).is_ok())
+    pub fn wait(self) -> bool {
+        let mut threads = self.threads.iter();
+        let all_finished = threads.all(|_| self.finished.recv_timeout(DRAIN_TIMEOUT * 2).is_ok());
+        if let Some(writing) = self.log_writing {
+            writing.finish();
+        }
+        all_finished
     }
 
     /// Whether a core has ended on its own.
@@ -259,6 +276,7 @@ struct CoreSettings {
     stopping: Arc<AtomicBool>,
     seed: u64,
     unavailable: Vec<[u8; 16]>,
+    access_log: Option<AccessLog>,
 }
 
 async fn run_core(
@@ -310,6 +328,7 @@ async fn run_core(
         gateways: settings.gateways,
         memory: settings.memory,
         connections_max: settings.connections_max,
+        access_log: settings.access_log,
         stopping: settings.stopping,
         request_seed: settings.seed,
     });

@@ -1,6 +1,7 @@
 //! A connection on a core's port while it is served: what it holds, and how it answers.
 
 use crate::{
+    access_log::Record,
     answer::Exchange,
     core::Core,
     deadline::Deadline,
@@ -53,6 +54,9 @@ impl Connection<'_> {
             kind,
             counters: Rc::clone(&self.core.counters.requests),
             status: Cell::new(0),
+            received_bytes: Cell::new(0),
+            sent_bytes: Cell::new(0),
+            record: Record::new(self.core, self.stream.peer(), Some(head)),
         }
     }
 
@@ -101,6 +105,9 @@ impl Connection<'_> {
             kind: Kind::Refused,
             counters: Rc::clone(&self.core.counters.requests),
             status: Cell::new(0),
+            received_bytes: Cell::new(0),
+            sent_bytes: Cell::new(0),
+            record: Record::new(self.core, self.stream.peer(), None),
         };
         let error = match error {
             HeadError::TooLarge | HeadError::TooManyHeaders => S3Error::new(ErrorCode::RequestHeaderSectionTooLarge),

@@ -15,8 +15,9 @@ use proto::{
 
 /// Performs what a ticket allows and answers.
 pub async fn perform(connection: &mut Connection<'_>, head: &RequestHead, ticket: Ticket, query: &Query) -> After {
+    let mut exchange = connection.exchange_for(head, Kind::of(&ticket.grant));
+    exchange.record = exchange.record.take().and_then(|record| record.granted(&ticket));
     let Ticket { shard, grant, .. } = ticket;
-    let mut exchange = connection.exchange_for(head, Kind::of(&grant));
     let stray_body = has_stray_body(&grant, head);
     exchange.keep_alive &= !stray_body;
     let after = answer(connection, head, query, exchange, shard, grant).await;

@@ -25,6 +25,8 @@ pub enum BootError {
     Shard(String, String),
     #[error("{0}")]
     Refused(String),
+    #[error("--access-log {0}: {1}")]
+    AccessLog(String, io::Error),
     #[error("no random numbers: {0}")]
     Random(io::Error),
 }

@@ -86,10 +86,8 @@ impl Membership {
             node: self.info.node,
             core: 0,
             shard: [0; 16],
-            principal: Principal {
-                user_id: String::new(),
-                display_name: String::new(),
-            },
+            principal: Principal::default(),
+            proxied: false,
             grant: Grant::Register { node: self.info.node },
         };
         let mut body = Encoder::new();

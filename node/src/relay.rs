@@ -64,10 +64,8 @@ fn opening(core: &Core, connection: &Connection<'_>, head: &RequestHead) -> Vec<
         node: core.node,
         core: core.index,
         shard: [0; 16],
-        principal: Principal {
-            user_id: String::new(),
-            display_name: String::new(),
-        },
+        principal: Principal::default(),
+        proxied: false,
         grant: Grant::Relay { client },
     };
     let raw = head.raw();

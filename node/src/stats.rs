@@ -145,6 +145,11 @@ pub fn core_stats(core: &Core) -> CoreStats {
         received_bytes: core.counters.traffic.received(),
         sent_bytes: core.counters.traffic.sent(),
         uploads: core.uploads.get() as u64,
+        access_log_dropped_lines: match &core.access_log {
+            // All cores of a node have one queue.
+            Some(log) if core.index == 0 => log.lines.dropped(),
+            _ => 0,
+        },
         cache: PoolStats {
             used_bytes: core.cache.used_bytes(),
             limit_bytes: core.cache.limit_bytes(),

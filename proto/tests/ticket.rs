@@ -236,7 +236,9 @@ fn ticket(grant: Grant) -> Ticket {
         principal: Principal {
             user_id: "0".repeat(64),
             display_name: "corelane".to_owned(),
+            access_key: String::new(),
         },
+        proxied: false,
         grant,
     }
 }

@@ -91,6 +91,7 @@ impl Lanes {
             core: lane.core,
             shard: lane.shard,
             principal: lane.principal.clone(),
+            proxied: false,
             grant: Grant::Object {
                 operation: Operation::parse(&head, &target, &query).unwrap(),
                 bucket: lane.bucket.clone(),

@@ -315,7 +315,9 @@ fn a_core_answers_503_for_a_shard_it_has_lost() {
                 principal: Principal {
                     user_id: String::new(),
                     display_name: String::new(),
+                    access_key: String::new(),
                 },
+                proxied: false,
                 grant,
                 ..(*ticket).clone()
             };

@@ -52,6 +52,7 @@ fn snapshot() -> Snapshot {
     Snapshot {
         requests: requests.counts(),
         connections: 7,
+        access_log_dropped: Some(11),
         nodes: vec![
             NodeSnapshot {
                 node: [8; 16],

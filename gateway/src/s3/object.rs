@@ -26,6 +26,8 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
         _ => None,
     };
     let placement = gateway.cluster.owner(BucketId(bucket.id), key)?;
+    let core = &placement.core;
+    let way = route::decide(request, connection, core)?;
     let grant = ObjectGrant {
         operation: request.operation,
         bucket: bucket.grant(),
@@ -34,10 +36,10 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
         verified: request.caller.verified.as_ref(),
         head: request.head,
         query: &request.query,
+        proxied: way == Way::Proxy,
     };
-    let ticket = ticketing::for_object(&gateway.ticket_key, &placement, request.caller.user.principal(), grant);
-    let core = &placement.core;
-    match (route::decide(request, connection, core)?, &core.advertise) {
+    let ticket = ticketing::for_object(&gateway.ticket_key, &placement, request.caller.principal(), grant);
+    match (way, &core.advertise) {
         (Way::Redirect, Some(host)) => Ok(redirect::answer(request, core, host, &ticket).into()),
         _ => proxy::forward(gateway, connection, request.head, body, core, &ticket)
             .await

@@ -82,6 +82,7 @@ async fn require_object(request: &Request<'_>, bucket: &BucketRecord) -> Result<
         verified: None,
         head: &head,
         query: &Query::default(),
+        proxied: true,
     };
     let ticket = ticketing::for_object(&gateway.ticket_key, &placement, request.caller.user.principal(), grant);
     match core_client::head(gateway, &placement.core, &path, &ticket).await? {

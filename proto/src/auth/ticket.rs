@@ -46,13 +46,15 @@ impl std::fmt::Debug for TicketKey {
     }
 }
 
-/// Who acts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who acts. The default is nobody: a message of the cluster itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Principal {
     /// 64 hex digits; empty for anonymous.
     pub user_id: String,
     /// Display name.
     pub display_name: String,
+    /// The access key id that signed; empty for none.
+    pub access_key: String,
 }
 
 /// What a ticket allows.
@@ -124,6 +126,8 @@ pub struct Ticket {
     pub shard: [u8; 16],
     /// Who acts.
     pub principal: Principal,
+    /// A gateway passes request and answer through, and writes them down in its access log.
+    pub proxied: bool,
     /// What is allowed.
     pub grant: Grant,
 }
@@ -215,7 +219,9 @@ impl Ticket {
             .u16(self.core)
             .fixed(&self.shard)
             .string(&self.principal.user_id)
-            .string(&self.principal.display_name);
+            .string(&self.principal.display_name)
+            .string(&self.principal.access_key)
+            .bool(self.proxied);
         self.grant.encode(encoder);
     }
 
@@ -228,7 +234,9 @@ impl Ticket {
             principal: Principal {
                 user_id: decoder.string()?,
                 display_name: decoder.string()?,
+                access_key: decoder.string()?,
             },
+            proxied: decoder.bool()?,
             grant: Grant::decode(decoder)?,
         })
     }

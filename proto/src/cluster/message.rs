@@ -50,6 +50,8 @@ pub struct CoreStats {
     pub sent_bytes: u64,
     /// Large uploads being received now.
     pub uploads: u64,
+    /// Lines of the node's access log that were lost; the node's first core tells.
+    pub access_log_dropped_lines: u64,
     /// Memory of the read cache.
     pub cache: PoolStats,
     /// Memory uploads are received into.
@@ -174,7 +176,8 @@ impl CoreStats {
             .u64(self.cache_misses)
             .u64(self.received_bytes)
             .u64(self.sent_bytes)
-            .u64(self.uploads);
+            .u64(self.uploads)
+            .u64(self.access_log_dropped_lines);
         for pool in [self.cache, self.receiving, self.sending] {
             encoder.u64(pool.used_bytes).u64(pool.limit_bytes);
         }
@@ -199,6 +202,7 @@ impl CoreStats {
             received_bytes: decoder.u64()?,
             sent_bytes: decoder.u64()?,
             uploads: decoder.u64()?,
+            access_log_dropped_lines: decoder.u64()?,
             cache: PoolStats::decode(decoder)?,
             receiving: PoolStats::decode(decoder)?,
             sending: PoolStats::decode(decoder)?,
@@ -356,6 +360,7 @@ mod tests {
             received_bytes: 5,
             sent_bytes: 6,
             uploads: 7,
+            access_log_dropped_lines: 8,
             cache: pool(10),
             receiving: pool(20),
             sending: pool(30),
