@@ -6,6 +6,7 @@ use corelane_proto::{
         body::BodyDecoder,
         chunked::ChunkSigner,
         payload::PayloadDeclaration,
+        sigv2::SignatureV2,
         sigv4::{Scope, SigningKey},
         ticket::{self, TicketKey},
         verify::Credential,
@@ -15,7 +16,10 @@ use corelane_proto::{
         message::{CoreStats, DeleteBatch},
     },
     http::{body::Want, head::RequestHead},
-    s3::{listing::ListPage, name::Target, object::ObjectHeaders, operation::Operation, query::Query, xml_read},
+    s3::{
+        address::Address, listing::ListPage, name::Target, object::ObjectHeaders, operation::Operation, query::Query,
+        xml_read,
+    },
     wire::Decoder,
 };
 
@@ -54,8 +58,17 @@ pub fn sigv4(data: &[u8]) {
     let Ok(query) = Query::parse(head.raw_query()) else {
         return;
     };
-    if let Ok(Credential::Signed(claim)) = Credential::from_request(&head, &query) {
-        assert!(claim.verify(&head, "a secret nobody has", 1_369_353_600).is_err());
+    match Credential::from_request(&head, &query) {
+        Ok(Credential::Signed(claim)) => {
+            assert!(claim.verify(&head, "a secret nobody has", 1_369_353_600).is_err());
+        }
+        Ok(Credential::Version2) => {
+            let _ = SignatureV2::from_request(&head, &query).map(|claim| {
+                let verified = claim.verify(&head, &query, &Address::Path, "a secret nobody has", 1_369_353_600);
+                assert!(verified.is_err());
+            });
+        }
+        Ok(Credential::Anonymous) | Err(_) => {}
     }
 }
 

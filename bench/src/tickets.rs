@@ -156,6 +156,7 @@ impl Issuer {
             core: self.place.core,
             shard: self.place.shard,
             principal: Principal::default(),
+            proxied: false,
             grant: Grant::Object {
                 object: ObjectGrant {
                     operation,

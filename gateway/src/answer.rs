@@ -58,6 +58,13 @@ impl Answer {
     pub fn status(&self) -> u16 {
         self.status
     }
+    /// The length of its body; an answer to HEAD has none.
+    pub fn body_bytes(&self, is_head: bool) -> u64 {
+        match is_head {
+            true => 0,
+            false => u64::try_from(self.body.len()).unwrap_or(u64::MAX),
+        }
+    }
     /// The bytes on the wire. An answer to HEAD has the head of the answer to GET and no body.
     pub fn encode(&self, request_id: &str, date: &str, is_head: bool, keep_alive: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + 512);

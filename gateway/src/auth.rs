@@ -3,12 +3,13 @@
 use crate::{clock::unix_s, gateway::Gateway, records::UserRecord};
 use proto::{
     auth::{
+        sigv2::SignatureV2,
         ticket::Principal,
-        verify::{Credential, Verified},
+        verify::{Credential, Verified, version_2_refused},
     },
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
-    s3::query::Query,
+    s3::{address::Address, query::Query},
 };
 use std::rc::Rc;
 
@@ -24,26 +25,33 @@ pub struct Caller {
     pub access_key: String,
     /// The region of the credential scope, as sent.
     pub region: String,
-    /// The signature; `None` only with `--anonymous`.
+    /// Whether the signature was verified; false only with `--anonymous`.
+    pub is_verified: bool,
+    /// The signature, from which signed chunks chain; `None` with `--anonymous` and for Signature Version 2.
     pub verified: Option<Verified>,
 }
 
 impl Caller {
+    /// The access key id, if its signature was verified; else empty.
+    pub fn verified_access_key(&self) -> &str {
+        if self.is_verified { &self.access_key } else { "" }
+    }
     /// As tickets name the sender.
     pub fn principal(&self) -> Principal {
-        let access_key = match self.verified {
-            Some(_) => self.access_key.clone(),
-            None => String::new(),
-        };
         Principal {
-            access_key,
+            access_key: self.verified_access_key().to_owned(),
             ..self.user.principal()
         }
     }
 }
 
 /// Authenticates a request. With `--anonymous` nothing is verified and everyone is the root user.
-pub fn authenticate(gateway: &Gateway, head: &RequestHead, query: &Query) -> Result<Caller, S3Error> {
+pub fn authenticate(
+    gateway: &Gateway,
+    head: &RequestHead,
+    address: &Address,
+    query: &Query,
+) -> Result<Caller, S3Error> {
     let credential = Credential::from_request(head, query);
     if gateway.anonymous {
         let (access_key, region) = match credential {
@@ -54,22 +62,47 @@ pub fn authenticate(gateway: &Gateway, head: &RequestHead, query: &Query) -> Res
             user: gateway.catalog.root(),
             access_key,
             region,
+            is_verified: false,
             verified: None,
         });
     }
     let claim = match credential? {
+        Credential::Signed(claim) if matches!(address, Address::Host(_)) => claim.for_bucket_host(),
         Credential::Signed(claim) => claim,
+        Credential::Version2 if gateway.allow_sigv2 => return authenticate_version_2(gateway, head, address, query),
+        Credential::Version2 => return Err(version_2_refused()),
         Credential::Anonymous => return Err(ErrorCode::AccessDenied.into()),
     };
-    let (secret, user) = gateway
-        .catalog
-        .credential(&claim.access_key)
-        .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", claim.access_key.clone()))?;
+    let (secret, user) = credential_of(gateway, &claim.access_key)?;
     let verified = claim.verify(head, &secret, unix_s())?;
     Ok(Caller {
         user,
         access_key: claim.access_key,
         region: claim.scope.region,
+        is_verified: true,
         verified: Some(verified),
     })
+}
+
+fn authenticate_version_2(
+    gateway: &Gateway,
+    head: &RequestHead,
+    address: &Address,
+    query: &Query,
+) -> Result<Caller, S3Error> {
+    let claim = SignatureV2::from_request(head, query)?;
+    let (secret, user) = credential_of(gateway, &claim.access_key)?;
+    claim.verify(head, query, address, &secret, unix_s())?;
+    Ok(Caller {
+        user,
+        access_key: claim.access_key,
+        region: DEFAULT_REGION.to_owned(),
+        is_verified: true,
+        verified: None,
+    })
+}
+
+fn credential_of(gateway: &Gateway, access_key: &str) -> Result<(String, Rc<UserRecord>), S3Error> {
+    let found = gateway.catalog.credential(access_key);
+    found.ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key))
 }

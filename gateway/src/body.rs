@@ -142,6 +142,7 @@ impl Body {
             receive(connection).await.map_err(|error| gone(&error))?;
         }
         self.progress = Progress::Complete;
+        connection.noted.received_bytes = payload.len() as u64;
         hasher.finish(decoder.trailers())?;
         Ok(payload)
     }

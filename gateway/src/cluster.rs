@@ -173,6 +173,12 @@ impl Cluster {
             .cloned()
             .collect()
     }
+    /// Whether clients are redirected to a node by this name, given in lower case.
+    pub fn is_node_name(&self, name: &str) -> bool {
+        let nodes = self.nodes.borrow();
+        let mut advertised = nodes.values().filter_map(|node| node.info.advertise.as_deref());
+        advertised.any(|advertised| advertised.eq_ignore_ascii_case(name))
+    }
     fn serving(&self, shard: Uuid) -> Option<Rc<Core>> {
         let by_shard = self.by_shard.borrow();
         let core = by_shard.get(&shard)?;

@@ -1,8 +1,12 @@
 //! Flags, and the two secret files they name.
 
-use crate::catalog::RootKey;
-use clap::{Parser, ValueEnum};
-use proto::auth::{sigv4::from_hex, ticket::TicketKey};
+use crate::{access_log::AccessLog, catalog::RootKey, gateway::Settings, redirect_table::RedirectTable};
+use clap::{Args, Parser, ValueEnum};
+use proto::{
+    access_log::Format,
+    auth::{sigv4::from_hex, ticket::TicketKey},
+    s3::address::Domains,
+};
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
@@ -21,9 +25,39 @@ pub enum RouteMode {
     Proxy,
 }
 
-/// The front door of a Corelane object store: authentication, buckets, listings, routing to cores.
+/// How the access log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Fields between spaces.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
+/// The front door of a Corelane object store: authentication, buckets, listings, routing to cores. Usually started by
+/// `corelane serve`.
 #[derive(Debug, Parser)]
 #[command(name = "corelane-gateway", version)]
+pub struct Arguments {
+    /// Print the built-in redirect table, as a file for --redirect-table has it, and end.
+    #[arg(long, exclusive = true)]
+    pub print_redirect_table: bool,
+    /// How to serve.
+    #[command(flatten)]
+    pub flags: Option<Flags>,
+}
+
+/// How a gateway serves.
+#[derive(Debug, Args)]
 pub struct Flags {
     /// Where to listen; port 0 picks a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:51080")]
@@ -40,12 +74,28 @@ pub struct Flags {
     /// Verify nothing: everyone acts as the root user.
     #[arg(long)]
     pub anonymous: bool,
+    /// Take AWS Signature Version 2 as well, for old clients. It is weak: it covers no payload, no host and little of the
+    /// query, and uses SHA-1.
+    #[arg(long)]
+    pub allow_sigv2: bool,
     /// How object requests reach their core.
     #[arg(long, value_enum, default_value_t = RouteMode::Auto)]
     pub route: RouteMode,
     /// Pass no connections to cores on this host.
     #[arg(long)]
     pub no_handoff: bool,
+    /// A domain below which hosts are buckets: bucket.NAME; repeat it for several.
+    #[arg(long = "domain", value_name = "NAME", default_value = "localhost")]
+    pub domains: Vec<String>,
+    /// A TOML file with rows that come before those of the built-in redirect table (see --print-redirect-table).
+    #[arg(long, value_name = "FILE")]
+    pub redirect_table: Option<PathBuf>,
+    /// Where requests are written down, a line each; `-` is standard error. SIGHUP has the file opened again.
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
+    /// How.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub access_log_format: LogFormat,
 }
 
 impl Flags {
@@ -58,6 +108,21 @@ impl Flags {
         addresses
             .next()
             .ok_or_else(|| format!("{} names no address; give --listen HOST:PORT", self.listen))
+    }
+    /// What the operator decides.
+    pub fn settings(&self) -> Result<Settings, String> {
+        Ok(Settings {
+            anonymous: self.anonymous,
+            allow_sigv2: self.allow_sigv2,
+            route: self.route,
+            hands_over: !self.no_handoff,
+            access_log: match &self.access_log {
+                Some(path) => Some(AccessLog::open(path, self.access_log_format.into())?),
+                None => None,
+            },
+            redirect_table: RedirectTable::load(self.redirect_table.as_deref())?,
+            domains: Domains::parse(&self.domains).map_err(|error| format!("--domain: {error}"))?,
+        })
     }
     /// The cluster key.
     pub fn cluster_key(&self) -> Result<TicketKey, String> {

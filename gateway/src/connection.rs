@@ -1,6 +1,7 @@
 //! One client connection: what it holds, how it receives heads, how it ends.
 
 use crate::{
+    access_log::{self, Noted, Outcome},
     answer::Answer,
     gateway::Gateway,
     limits::{HEAD_BUFFER_BYTES, HEAD_TIME, IDLE_TIME, LINGER_BYTES_MAX, LINGER_TIME},
@@ -29,6 +30,8 @@ pub struct Connection {
     pub served: u64,
     /// What the request being served asks for, once that is known.
     pub operation: Option<&'static str>,
+    /// What else the access log tells of it.
+    pub noted: Noted,
 }
 
 /// What becomes of a connection after a request.
@@ -92,6 +95,7 @@ impl Connection {
             refused: false,
             served: 0,
             operation: None,
+            noted: Noted::default(),
         }
     }
     /// Receives the next head.
@@ -154,6 +158,12 @@ impl Connection {
         tracing::debug!(request_id = id, client = %self.client, %error, "head refused");
         gateway.requests.count(None, error.status(), None);
         let answer = Answer::error(&error, "", &id);
+        let outcome = Outcome {
+            status: error.status(),
+            way: None,
+            request_id: &id,
+        };
+        access_log::record_refused(gateway, self.client, answer.body_bytes(false), outcome);
         let bytes = answer.encode(&id, &gateway.date.now(), false, false);
         if self.stream.writer.write_all(bytes, LINGER_TIME).await.0.is_ok() {
             self.linger().await;

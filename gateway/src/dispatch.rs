@@ -1,6 +1,7 @@
 //! From a request head to an answer: the gateway's own operations here, object data on to its core.
 
 use crate::{
+    access_log::{self, Noted, Outcome},
     admin,
     answer::{self, Answer},
     auth,
@@ -18,27 +19,36 @@ use proto::{
     cluster::message::REGISTER_PATH,
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
-    s3::{name::Target, operation::Operation, query::Query},
+    s3::{address::Address, operation::Operation, query::Query},
 };
 use std::rc::Rc;
 
 /// Serves one request.
 pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: &RequestHead) -> Next {
-    if admin::is_admin_path(head.raw_path()) {
+    let address = gateway.address(head);
+    // Of a bucket with its own host every path is a key.
+    if address == Ok(Address::Path) && admin::is_admin_path(head.raw_path()) {
         return Next::Admin;
     }
     if connection.served == 0 {
         relay_ticket::take(gateway, connection, head);
     }
     connection.operation = None;
+    connection.noted = Noted::new(gateway);
     let id = gateway.request_ids.next();
     let mut body = Body::new(head);
-    let served = serve(gateway, connection, head, &mut body, &id).await;
+    let served = serve(gateway, connection, head, &address, &mut body, &id).await;
     let answer = match served {
         Ok(Served::Relayed(relayed)) => {
             gateway
                 .requests
                 .count(connection.operation, relayed.status, Some(Way::Proxy));
+            let outcome = Outcome {
+                status: relayed.status,
+                way: Some(Way::Proxy),
+                request_id: &id,
+            };
+            access_log::record(gateway, connection, head, &address, outcome);
             return relayed.next;
         }
         Ok(Served::Passed) => {
@@ -54,16 +64,26 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
                 code = error.code.as_str(),
                 "refused"
             );
-            let target = Target::parse(head.raw_path());
+            let target = address
+                .as_ref()
+                .ok()
+                .and_then(|address| address.target(head.raw_path()).ok());
             let resource = target
                 .as_ref()
-                .map_or_else(|_| head.raw_path().to_owned(), answer::resource);
+                .map_or_else(|| head.raw_path().to_owned(), answer::resource);
             Answer::error(&error, &resource, &id)
         }
     };
     let way = (answer.status() == ErrorCode::TemporaryRedirect.status()).then_some(Way::Redirect);
     gateway.requests.count(connection.operation, answer.status(), way);
-    respond(gateway, connection, head, &mut body, &answer, &id).await
+    let next = respond(gateway, connection, head, &mut body, &answer, &id).await;
+    let outcome = Outcome {
+        status: answer.status(),
+        way,
+        request_id: &id,
+    };
+    access_log::record(gateway, connection, head, &address, outcome);
+    next
 }
 
 async fn respond(
@@ -93,6 +113,7 @@ async fn respond(
     {
         return Next::Close;
     }
+    connection.noted.sent_bytes = answer.body_bytes(head.method() == Method::Head);
     match keep_alive {
         true if body.is_complete() || body.discard(connection).await => Next::KeepAlive,
         true => Next::Close,
@@ -105,10 +126,12 @@ async fn serve(
     gateway: &Rc<Gateway>,
     connection: &mut Connection,
     head: &RequestHead,
+    address: &Result<Address, S3Error>,
     body: &mut Body,
     id: &str,
 ) -> Result<Served, S3Error> {
-    if head.raw_path() == REGISTER_PATH {
+    let address = address.as_ref().map_err(S3Error::clone)?;
+    if *address == Address::Path && head.raw_path() == REGISTER_PATH {
         connection.operation = Some("Register");
         return registration::serve(gateway, connection, head, body)
             .await
@@ -126,8 +149,9 @@ async fn serve(
             .map(Served::Relayed);
     }
     let query = Query::parse(head.raw_query())?;
-    let caller = auth::authenticate(gateway, head, &query)?;
-    let target = Target::parse(head.raw_path())?;
+    let caller = auth::authenticate(gateway, head, address, &query)?;
+    connection.noted.caller(&caller);
+    let target = address.target(head.raw_path())?;
     let operation = Operation::parse(head, &target, &query)?;
     connection.operation = Some(operation.name());
     let request = Request {

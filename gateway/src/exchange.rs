@@ -54,6 +54,7 @@ pub struct Exchange<'a> {
     head: &'a RequestHead,
     body: &'a mut Body,
     started: Cell<bool>,
+    received_bytes: Cell<u64>,
 }
 
 impl<'a> Exchange<'a> {
@@ -70,6 +71,7 @@ impl<'a> Exchange<'a> {
             head,
             body,
             started: Cell::new(false),
+            received_bytes: Cell::new(0),
         }
     }
     /// Whether any of the body was taken from the client: then it cannot be sent again.
@@ -154,7 +156,8 @@ impl<'a> Exchange<'a> {
                 &mut framing,
                 core_writer,
                 memory,
-                &self.started
+                &self.started,
+                &self.received_bytes,
             ));
             let mut uploading = true;
             let mut answer = pin!(answer_of(core_reader, &mut client.writer, buffer, None));
@@ -179,6 +182,7 @@ impl<'a> Exchange<'a> {
         // A wait that was given up must not run into its deadline later, nor may a kept connection to the core.
         client.reader.set_deadline(None);
         core_reader.set_deadline(None);
+        self.connection.noted.received_bytes = self.received_bytes.get();
         if is_complete {
             self.body.set_complete();
         } else if self.started.get() || outcome.is_err() {
@@ -212,14 +216,18 @@ impl<'a> Exchange<'a> {
         if !(keep_client && response.keep_alive) {
             first = with_connection_header(&first, response.length, keep_client);
         }
+        let noted = &mut self.connection.noted;
         let client = &mut self.connection.stream.writer;
         let (sent, first) = client.write_all(first, BODY_PROGRESS_TIME).await;
         buffer.bytes = first;
         sent?;
-        if left > 0 {
-            relay::download(&mut stream.reader, client, left, &self.gateway.relay_memory).await?;
-        }
-        Ok(())
+        let mut left = left;
+        let relayed = match left {
+            0 => Ok(()),
+            _ => relay::download(&mut stream.reader, client, &mut left, &self.gateway.relay_memory).await,
+        };
+        noted.sent_bytes = length - left;
+        relayed
     }
 }
 

@@ -1,6 +1,7 @@
 //! What all connections of a gateway share.
 
 use crate::{
+    access_log::AccessLog,
     catalog::Catalog,
     clock::DateHeader,
     cluster::Cluster,
@@ -11,18 +12,51 @@ use crate::{
     memory::{Budget, RelayMemory},
     metrics::RequestCounters,
     non_followers::NonFollowers,
+    redirect_table::RedirectTable,
     request_id::RequestIds,
     rt::Watchdog,
 };
-use proto::auth::ticket::TicketKey;
+use proto::{
+    auth::ticket::TicketKey,
+    error::S3Error,
+    http::head::RequestHead,
+    s3::address::{Address, Domains},
+};
 use std::{cell::Cell, rc::Rc};
+
+/// What the operator decides.
+#[derive(Debug)]
+pub struct Settings {
+    /// Nothing is verified: everyone acts as the root user.
+    pub anonymous: bool,
+    /// Signature Version 2 is taken, too.
+    pub allow_sigv2: bool,
+    /// How object requests reach their core.
+    pub route: RouteMode,
+    /// Connections are passed to cores on this host.
+    pub hands_over: bool,
+    /// The domains below which hosts are buckets.
+    pub domains: Domains,
+    /// Who is redirected.
+    pub redirect_table: RedirectTable,
+    /// Where requests are written down.
+    pub access_log: Option<AccessLog>,
+}
 
 /// See the module.
 pub struct Gateway {
     /// Nothing is verified: everyone acts as the root user.
     pub anonymous: bool,
+    /// Signature Version 2 is taken, too.
+    pub allow_sigv2: bool,
     /// How object requests reach their core.
     pub route: RouteMode,
+    /// The domains below which hosts are buckets.
+    pub domains: Domains,
+    /// Who is redirected.
+    pub redirect_table: RedirectTable,
+    /// Where requests are written down.
+    pub access_log: Option<AccessLog>,
     /// Buckets, users, keys.
     pub catalog: Rc<Catalog>,
     /// Nodes and cores.
@@ -57,16 +91,20 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway over a catalog. Called on the runtime: it starts tasks.
-    pub fn new(catalog: Rc<Catalog>, ticket_key: TicketKey, route: RouteMode, anonymous: bool) -> Self {
+    pub fn new(catalog: Rc<Catalog>, ticket_key: TicketKey, settings: Settings) -> Self {
         let watchdog = Watchdog::default();
         crate::rt::spawn(watchdog.clone().watch());
         Self {
-            anonymous,
-            route,
+            anonymous: settings.anonymous,
+            allow_sigv2: settings.allow_sigv2,
+            route: settings.route,
+            domains: settings.domains,
+            redirect_table: settings.redirect_table,
+            access_log: settings.access_log,
             cluster: Cluster::new(Rc::clone(&catalog)),
             catalog,
             pool: CorePool::new(watchdog.clone()),
-            handoff: Handoff::default(),
+            handoff: Handoff::new(settings.hands_over),
             ticket_key,
             request_ids: RequestIds::new(),
             date: DateHeader::default(),
@@ -79,5 +117,10 @@ impl Gateway {
             connections: Cell::new(0),
             requests: RequestCounters::default(),
         }
+    }
+    /// How a request names its bucket. The names that nodes are reached by are no buckets.
+    pub fn address(&self, head: &RequestHead) -> Result<Address, S3Error> {
+        self.domains
+            .address(head.header("host"), |name| self.cluster.is_node_name(name))
     }
 }

@@ -103,6 +103,10 @@ pub const NON_FOLLOWER_TIME: Duration = Duration::from_secs(600);
 pub const LEASE_SETTLE_TIME: Duration = Duration::from_millis(LEASE_LIFE_MS + 50);
 /// How often it looks whether they have.
 pub const LEASE_SETTLE_POLL_TIME: Duration = Duration::from_millis(2);
+/// Largest file with rows of the redirect table.
+pub const REDIRECT_TABLE_BYTES_MAX: u64 = 1024 * 1024;
+/// Most rows in it: each costs a look at every request.
+pub const REDIRECT_ROWS_MAX: usize = 1000;
 /// Entries asked of a core above its even share of a page.
 pub const LIST_PAGE_SLACK: usize = 16;
 

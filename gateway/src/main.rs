@@ -1,6 +1,7 @@
 //! corelane-gateway: the front door of a Corelane object store. Authenticates S3 requests, keeps the buckets, merges
 //! listings, and sends requests for object data to the core that owns the key.
 
+mod access_log;
 mod admin;
 mod answer;
 mod auth;
@@ -44,9 +45,8 @@ mod ticketing;
 
 use catalog::Catalog;
 use clap::Parser;
-use config::Flags;
+use config::{Arguments, Flags};
 use gateway::Gateway;
-use handoff::Handoff;
 use std::{io::Write, process::ExitCode, rc::Rc};
 use store::redb::RedbStore;
 use tracing_subscriber::EnvFilter;
@@ -55,7 +55,17 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = match Arguments::parse() {
+        Arguments {
+            print_redirect_table: true,
+            ..
+        } => return print(redirect_table::BUILT_IN),
+        Arguments { flags: Some(flags), .. } => flags,
+        // The parser has seen to it that there are flags where nothing is printed.
+        Arguments { flags: None, .. } => {
+            return print_error("give --state, --cluster-key-file and --credentials-file; see --help");
+        }
+    };
     // The metadata store holds users' secret keys; redb makes its file with the process's default mode.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let filter = EnvFilter::try_from_env("CORELANE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
@@ -67,16 +77,26 @@ fn main() -> ExitCode {
     let outcome = rt::run(run(flags)).unwrap_or_else(|error| Err(no_ring(&error)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            // In one piece: a node beside it writes to the same place.
-            let _ = std::io::stderr().write_all(format!("error: {message}\n").as_bytes());
-            ExitCode::FAILURE
-        }
+        Err(message) => print_error(&message),
     }
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => print_error(&format!("cannot write to stdout: {error}")),
+    }
+}
+
+fn print_error(message: &str) -> ExitCode {
+    // In one piece: a node beside it writes to the same place.
+    let _ = std::io::stderr().write_all(format!("error: {message}\n").as_bytes());
+    ExitCode::FAILURE
 }
 
 async fn run(flags: Flags) -> Result<(), String> {
     let address = flags.listen_address()?;
+    let settings = flags.settings()?;
     let ticket_key = flags.cluster_key()?;
     let root_key = flags.root_key()?;
     let termination = rt::Termination::new().map_err(|error| format!("cannot handle signals: {error}"))?;
@@ -90,11 +110,7 @@ async fn run(flags: Flags) -> Result<(), String> {
     let catalog = Catalog::open(Box::new(store), root_key)
         .await
         .map_err(|error| error.to_string())?;
-    let mut gateway = Gateway::new(Rc::new(catalog), ticket_key, flags.route, flags.anonymous);
-    if flags.no_handoff {
-        gateway.handoff = Handoff::disabled();
-    }
-    let gateway = Rc::new(gateway);
+    let gateway = Rc::new(Gateway::new(Rc::new(catalog), ticket_key, settings));
     s3::delete_bucket::recover(&gateway);
     rt::spawn(handoff::keep(Rc::clone(&gateway)));
     let listener = server::bind(address)
@@ -103,7 +119,10 @@ async fn run(flags: Flags) -> Result<(), String> {
     let port = listener.port().map_err(|error| error.to_string())?;
     announce(port).map_err(|error| format!("cannot write to stdout: {error}"))?;
     tracing::info!(%address, port, "listening");
-    server::serve(gateway, listener, termination).await;
+    server::serve(Rc::clone(&gateway), listener, termination).await;
+    if let Some(log) = &gateway.access_log {
+        log.close();
+    }
     Ok(())
 }
 

@@ -43,16 +43,23 @@ pub async fn with_ticket(
     body: &mut Body,
     sealed: &str,
 ) -> Result<Relayed, S3Error> {
-    let ticket = gateway.ticket_key.open(sealed, unix_s())?;
-    let Grant::Object { object, .. } = ticket.grant else {
+    let mut ticket = gateway.ticket_key.open(sealed, unix_s())?;
+    let Grant::Object { object, .. } = &ticket.grant else {
         return Err(ErrorCode::AccessDenied.into());
     };
     connection.operation = Some(object.operation.name());
+    connection.noted.principal(&ticket.principal);
     let core = gateway
         .cluster
         .core(ticket.node, ticket.core)
         .ok_or(ErrorCode::ServiceUnavailable)?;
-    send(gateway, connection, head, body, &core, head.target()).await
+    if gateway.access_log.is_none() {
+        return send(gateway, connection, head, body, &core, head.target()).await;
+    }
+    // The last ticket counts: the core leaves the access log to this gateway.
+    ticket.proxied = true;
+    let sealed = gateway.ticket_key.seal(&ticket);
+    forward(gateway, connection, head, body, &core, &sealed).await
 }
 
 async fn send(

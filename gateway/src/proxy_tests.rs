@@ -294,6 +294,7 @@ fn what_a_core_passed_back_is_never_redirected() {
         core: 0,
         shard: [0; 16],
         principal: Principal::default(),
+        proxied: false,
         grant: Grant::Relay {
             client: "192.0.2.1:99".to_owned(),
         },

@@ -34,6 +34,7 @@ pub async fn upload(
     core: &mut Writer,
     memory: &Rc<RelayMemory>,
     started: &Cell<bool>,
+    received_bytes: &Cell<u64>,
 ) -> Upload {
     let mut pending = std::mem::take(received);
     started.set(started.get() || !pending.is_empty());
@@ -46,6 +47,11 @@ pub async fn upload(
         // Framing that is not complete yet, or the next request.
         let rest = pending.split_off(taken.min(pending.len()));
         if !pending.is_empty() {
+            received_bytes.set(
+                received_bytes
+                    .get()
+                    .saturating_add(u64::try_from(pending.len()).unwrap_or(0)),
+            );
             let (sent, returned) = core.write_all(pending, BODY_PROGRESS_TIME).await;
             pending = returned;
             if sent.is_err() {
@@ -103,11 +109,11 @@ async fn receive(
     }
 }
 
-/// Relays `left` bytes of a response.
+/// Relays `left` bytes of a response; afterwards it says how many were not.
 pub async fn download(
     core: &mut Reader,
     client: &mut Writer,
-    mut left: u64,
+    left: &mut u64,
     memory: &Rc<RelayMemory>,
 ) -> io::Result<()> {
     let mut buffer = loop {
@@ -116,7 +122,7 @@ pub async fn download(
             None => rt::sleep(Duration::from_millis(20)).await,
         }
     };
-    while left > 0 {
+    while *left > 0 {
         let mut bytes = std::mem::take(&mut buffer.bytes);
         bytes.clear();
         let (result, bytes) = core.read(bytes, Some(BODY_PROGRESS_TIME)).await;
@@ -124,10 +130,11 @@ pub async fn download(
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        left = left.checked_sub(count).ok_or_else(too_much)?;
+        let left_then = left.checked_sub(count).ok_or_else(too_much)?;
         let (sent, bytes) = client.write_all(bytes, BODY_PROGRESS_TIME).await;
         buffer.bytes = bytes;
         sent?;
+        *left = left_then;
     }
     Ok(())
 }

@@ -22,6 +22,17 @@ pub enum Way {
     Proxy,
 }
 
+impl Way {
+    /// As metrics and the access log name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Handoff => "handoff",
+            Self::Redirect => "redirect",
+            Self::Proxy => "proxy",
+        }
+    }
+}
+
 /// Decides for one request.
 pub fn decide(request: &Request<'_>, connection: &Connection, core: &Core) -> Result<Way, S3Error> {
     let mode = wished(request)?.unwrap_or(request.gateway.route);
@@ -29,7 +40,8 @@ pub fn decide(request: &Request<'_>, connection: &Connection, core: &Core) -> Re
     Ok(match mode {
         RouteMode::Auto | RouteMode::Handoff if hands_over => Way::Handoff,
         RouteMode::Auto if can_redirect(request, connection, core) => {
-            match redirect_table::redirects(request.head, || is_non_follower(request, connection)) {
+            let table = &request.gateway.redirect_table;
+            match table.redirects(request.head, || is_non_follower(request, connection)) {
                 true => Way::Redirect,
                 false => Way::Proxy,
             }

@@ -4,7 +4,8 @@
 use crate::{
     catalog::{Catalog, RootKey},
     config::RouteMode,
-    gateway::Gateway,
+    gateway::{Gateway, Settings},
+    redirect_table::RedirectTable,
     rt::{self, Listener},
     server,
     store::{mailbox::mailbox, redb::RedbStore},
@@ -13,6 +14,7 @@ use proto::{
     auth::ticket::TicketKey,
     cluster::map::{CoreAddress, NodeInfo},
     digest::checksum::ChecksumType,
+    s3::address::Domains,
 };
 use std::{
     io::Read,
@@ -80,7 +82,11 @@ where
             .create_bucket("bucket", "root", ChecksumType::Md5)
             .await
             .unwrap();
-        let gateway = Rc::new(Gateway::new(catalog, TicketKey::from_bytes(CLUSTER_KEY), route, true));
+        let gateway = Rc::new(Gateway::new(
+            catalog,
+            TicketKey::from_bytes(CLUSTER_KEY),
+            settings(route),
+        ));
         let info = NodeInfo {
             node: [9; 16],
             address: "127.0.0.1".to_owned(),
@@ -105,6 +111,19 @@ where
         results.receive().await.unwrap()
     })
     .unwrap()
+}
+
+/// Nothing is verified, and `localhost` is the domain of buckets.
+pub fn settings(route: RouteMode) -> Settings {
+    Settings {
+        hands_over: false,
+        anonymous: true,
+        allow_sigv2: false,
+        route,
+        domains: Domains::parse(&["localhost"]).unwrap(),
+        redirect_table: RedirectTable::load(None).unwrap(),
+        access_log: None,
+    }
 }
 
 /// A client's connection.

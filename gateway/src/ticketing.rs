@@ -16,7 +16,7 @@ use proto::{
 
 /// Seals a grant for a core that needs no shard.
 pub fn for_core(key: &TicketKey, core: &Core, principal: Principal, grant: Grant) -> String {
-    seal(key, core, [0; 16], principal, grant)
+    seal(key, core, [0; 16], principal, false, grant)
 }
 
 /// Who asks, and the request as the core will see it.
@@ -28,6 +28,8 @@ pub struct Asked<'a> {
     pub head: &'a RequestHead,
     /// Its query.
     pub query: &'a Query,
+    /// The gateway itself sends it to the core.
+    pub proxied: bool,
 }
 
 /// Seals one object operation.
@@ -36,10 +38,11 @@ pub fn for_object(key: &TicketKey, placement: &Placement, object: ObjectGrant, a
         object,
         request_digest: request_digest(asked.head.method(), asked.head, asked.query),
     };
-    seal(key, &placement.core, placement.shard, asked.principal, grant)
+    let Placement { core, shard } = placement;
+    seal(key, core, *shard, asked.principal, asked.proxied, grant)
 }
 
-fn seal(key: &TicketKey, core: &Core, shard: [u8; 16], principal: Principal, grant: Grant) -> String {
+fn seal(key: &TicketKey, core: &Core, shard: [u8; 16], principal: Principal, proxied: bool, grant: Grant) -> String {
     key.seal(&Ticket {
         issued_unix_ms: unix_ms(),
         expires_unix_s: unix_s().saturating_add(TICKET_LIFE_S),
@@ -47,6 +50,7 @@ fn seal(key: &TicketKey, core: &Core, shard: [u8; 16], principal: Principal, gra
         core: core.index,
         shard,
         principal,
+        proxied,
         grant,
     })
 }

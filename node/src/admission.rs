@@ -9,12 +9,12 @@ use proto::{
     auth::{
         object_grant::ObjectGrant,
         payload::PayloadDeclaration,
-        ticket::{self, Grant},
+        ticket::{self, Grant, Principal},
     },
     cluster::message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
-    s3::{name::Target, operation::Operation, query::Query},
+    s3::{address::target_named, operation::Operation, query::Query},
 };
 
 /// Where a request is served.
@@ -31,12 +31,29 @@ pub enum Admission {
 /// What is allowed, and whose shard it is about.
 #[derive(Debug)]
 pub struct Admitted {
+    /// Who asks.
+    pub principal: Principal,
+    /// How the request got here.
+    pub authority: Authority,
     /// The shard that owns the key; zeros for messages.
     pub shard: [u8; 16],
     /// What is to be done.
     pub work: Work,
     /// The request's query, without the ticket.
     pub query: Query,
+}
+
+/// What lets a request in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// A ticket that the client was redirected with.
+    Ticket,
+    /// A ticket of a gateway that passes the answer on itself.
+    ProxiedTicket,
+    /// A ticket that came with the connection.
+    HandedTicket,
+    /// The connection's lease.
+    Lease,
 }
 
 /// What is to be done.
@@ -51,18 +68,25 @@ pub enum Work {
 /// Finds out what a request may do. `pass`: what its connection brought from a gateway.
 pub fn admit(core: &Core, head: &RequestHead, pass: &mut Pass) -> Result<Admission, S3Error> {
     if let Some(sealed) = pass.ticket.take() {
-        return open(core, head, &sealed, Query::parse(head.raw_query())?, pass);
+        let query = Query::parse(head.raw_query())?;
+        return open(core, head, &sealed, query, (pass, Authority::HandedTicket));
     }
     if let Some(sealed) = ticket::find(head.raw_query()) {
         let query = Query::parse_without(head.raw_query(), ticket::QUERY_PARAMETER)?;
-        return open(core, head, sealed, query, pass);
+        return open(core, head, sealed, query, (pass, Authority::Ticket));
     }
     Ok(link::admit_leased(core, head, pass).unwrap_or(Admission::Gateway))
 }
 
 /// Opens a ticket and checks that it was made for this request, and for this core, unless the connection was passed
 /// around: then its client sends to the port where it was connected, and the ticket says where that is.
-fn open(core: &Core, head: &RequestHead, sealed: &str, query: Query, pass: &Pass) -> Result<Admission, S3Error> {
+fn open(
+    core: &Core,
+    head: &RequestHead,
+    sealed: &str,
+    query: Query,
+    (pass, authority): (&Pass, Authority),
+) -> Result<Admission, S3Error> {
     let ticket = core.ticket_key.open(sealed, unix_ms() / 1000)?;
     let is_here = ticket.node == core.node && ticket.core == core.index;
     if !is_here && !pass.is_guest() {
@@ -76,11 +100,10 @@ fn open(core: &Core, head: &RequestHead, sealed: &str, query: Query, pass: &Pass
     }
     let fits = match &ticket.grant {
         Grant::Object { object, request_digest } => {
-            let target = Target::parse(head.raw_path())?;
-            let same_target = target.bucket().map(|name| name.as_str()) == Some(object.bucket.name.as_str())
-                && target.key().map(|name| name.as_str()) == Some(object.key.as_str());
-            same_target
-                && Operation::parse(head, &target, &query)? == object.operation
+            let Some(target) = target_named(head.raw_path(), &object.bucket.name, &object.key) else {
+                return Err(denied(OTHER_REQUEST));
+            };
+            Operation::parse(head, &target, &query)? == object.operation
                 && ticket::request_digest(head.method(), head, &query) == *request_digest
                 && same_payload(head, object.payload.as_ref())?
         }
@@ -91,20 +114,31 @@ fn open(core: &Core, head: &RequestHead, sealed: &str, query: Query, pass: &Pass
         Grant::Relay { .. } | Grant::Register { .. } | Grant::Channel { .. } => false,
     };
     if !fits {
-        return Err(denied("The ticket is for another request."));
+        return Err(denied(OTHER_REQUEST));
     }
     let shard = ticket.shard;
     let work = match ticket.grant {
         Grant::Object { object, .. } => Work::Object(object),
         grant => Work::Message(grant),
     };
-    let admitted = Admitted { shard, work, query };
+    let admitted = Admitted {
+        principal: ticket.principal,
+        authority: match ticket.proxied {
+            true => Authority::ProxiedTicket,
+            false => authority,
+        },
+        shard,
+        work,
+        query,
+    };
     Ok(if is_here {
         Admission::Here(admitted)
     } else {
         Admission::Sibling(ticket.core, admitted)
     })
 }
+
+const OTHER_REQUEST: &str = "The ticket is for another request.";
 
 fn is_message(head: &RequestHead, path: &str) -> bool {
     head.method() == Method::Post && head.raw_path() == path

@@ -1,6 +1,7 @@
 //! Answers without a payload from disk: errors, and small bodies.
 
 use crate::{
+    access_log::{Outcome, Record},
     core::Core,
     stats::{Kind, RequestCounters},
 };
@@ -30,11 +31,25 @@ pub struct Exchange {
     pub counters: Rc<RequestCounters>,
     /// The status it is answered with; 0 as long as there is none.
     pub status: Cell<u16>,
+    /// Bytes of the request's body that were taken.
+    pub received_bytes: Cell<u64>,
+    /// Bytes of the answer's body that were sent.
+    pub sent_bytes: Cell<u64>,
+    /// What the access log is to tell of it, at its end.
+    pub record: Option<Box<Record>>,
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.counters.count(self.kind, self.status.get());
+        if let Some(record) = &self.record {
+            record.end(Outcome {
+                status: self.status.get(),
+                received_bytes: self.received_bytes.get(),
+                sent_bytes: self.sent_bytes.get(),
+                request_id: &self.request_id,
+            });
+        }
     }
 }
 
@@ -58,6 +73,7 @@ impl Exchange {
         response.header("Content-Type", content_type);
         response.finish(Some(body.len() as u64), self.keep_alive);
         if self.method != Method::Head {
+            self.sent_bytes.set(body.len() as u64);
             out.extend_from_slice(body);
         }
         out

@@ -2,6 +2,7 @@
 //! do.
 
 use crate::{
+    access_log::{self, AccessLog, Writing},
     config::{Config, Durability},
     core::{Core, CoreParts},
     error::BootError,
@@ -49,6 +50,7 @@ pub struct Node {
     pub info: NodeInfo,
     threads: Vec<JoinHandle<Option<()>>>,
     finished: Receiver<()>,
+    log_writing: Option<Writing>,
 }
 
 /// What a core gets before it starts.
@@ -66,6 +68,7 @@ struct CorePlan {
 pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootError> {
     let cpus = cpus(config)?;
     let key = read_cluster_key(config)?;
+    let (access_log, log_writing) = open_access_log(config)?;
     let mountpaths = MountpathSet::open(&config.mountpaths, cpus.len())?;
     let node = mountpaths.node;
     let plans = plan(config, &cpus, &mountpaths)?;
@@ -120,6 +123,7 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             siblings: Arc::clone(&siblings),
             bell,
             channel: plan.channel,
+            access_log: access_log.clone(),
         };
         let reports = reports.clone();
         let finish = finish.clone();
@@ -138,15 +142,28 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
         info,
         threads,
         finished,
+        log_writing,
     })
+}
+
+fn open_access_log(config: &Config) -> Result<(Option<AccessLog>, Option<Writing>), BootError> {
+    let Some(path) = &config.access_log else {
+        return Ok((None, None));
+    };
+    let started = access_log::start(path, config.access_log_format);
+    let (log, writing) = started.map_err(|error| BootError::AccessLog(path.display().to_string(), error))?;
+    Ok((Some(log), Some(writing)))
 }
 
 impl Node {
     /// Waits until all cores have finished their requests; whether none of them failed. The process may end then.
-    pub fn wait(&self) -> bool {
-        self.threads
-            .iter()
-            .all(|_| self.finished.recv_timeout(DRAIN_TIMEOUT * 2).is_ok())
+    pub fn wait(self) -> bool {
+        let mut threads = self.threads.iter();
+        let all_finished = threads.all(|_| self.finished.recv_timeout(DRAIN_TIMEOUT * 2).is_ok());
+        if let Some(writing) = self.log_writing {
+            writing.finish();
+        }
+        all_finished
     }
 
     /// Whether a core has ended on its own.
@@ -292,6 +309,7 @@ struct CoreSettings {
     siblings: Arc<Siblings>,
     bell: Bell,
     channel: OwnedFd,
+    access_log: Option<AccessLog>,
 }
 
 async fn run_core(
@@ -344,6 +362,7 @@ async fn run_core(
         siblings: settings.siblings,
         memory: settings.memory,
         connections_max: settings.connections_max,
+        access_log: settings.access_log,
         stopping: settings.stopping,
         request_seed: settings.seed,
     });

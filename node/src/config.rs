@@ -76,6 +76,22 @@ pub struct Config {
     /// When an upload is answered: `sync` after it is on the disk, `none` after it was written.
     #[arg(long, value_enum, default_value_t = Durability::Sync)]
     pub durability: Durability,
+    /// Where requests that cores answer on clients' own connections are written down, a line each; `-` is standard error.
+    /// SIGHUP has the file opened again.
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
+    /// How.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub access_log_format: LogFormat,
+}
+
+/// How the access log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Fields between spaces.
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// When a change is acknowledged.

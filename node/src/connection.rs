@@ -1,6 +1,7 @@
 //! A connection on a core's port while it is served: what it holds, and how it answers.
 
 use crate::{
+    access_log::Record,
     answer::Exchange,
     core::Core,
     deadline::Deadline,
@@ -15,7 +16,11 @@ use proto::{
     error::{ErrorCode, S3Error},
     http::head::{BodyFraming, HeadError, Method, RequestHead},
 };
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::Cell,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+};
 
 /// A client's connection while a core serves it.
 pub struct Connection<'c> {
@@ -80,6 +85,15 @@ impl Connection<'_> {
         self.pass.client.clone().or_else(seen).unwrap_or_default()
     }
 
+    /// The client's address without its port.
+    fn client_ip(&self) -> Option<IpAddr> {
+        let Some(passed) = &self.pass.client else {
+            return self.stream.peer().map(|address| address.ip());
+        };
+        let with_port = passed.parse::<SocketAddr>().map(|address| address.ip());
+        with_port.or_else(|_| passed.parse()).ok()
+    }
+
     /// What answers to a request need.
     pub fn exchange_for(&self, head: &RequestHead, kind: Kind) -> Exchange {
         Exchange {
@@ -90,6 +104,9 @@ impl Connection<'_> {
             kind,
             counters: Rc::clone(&self.core.counters.requests),
             status: Cell::new(0),
+            received_bytes: Cell::new(0),
+            sent_bytes: Cell::new(0),
+            record: Record::new(self.core, self.client_ip(), Some(head)),
         }
     }
 
@@ -138,6 +155,9 @@ impl Connection<'_> {
             kind: Kind::Refused,
             counters: Rc::clone(&self.core.counters.requests),
             status: Cell::new(0),
+            received_bytes: Cell::new(0),
+            sent_bytes: Cell::new(0),
+            record: Record::new(self.core, self.client_ip(), None),
         };
         let error = match error {
             HeadError::TooLarge | HeadError::TooManyHeaders => S3Error::new(ErrorCode::RequestHeaderSectionTooLarge),

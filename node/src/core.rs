@@ -1,6 +1,9 @@
 //! One core: what its connections share. Single-threaded; nothing here is locked or atomic but the stop flag.
 
-use crate::{cache::BlockCache, deadline::Deadlines, link::Links, siblings::Siblings, stats::Counters, window::Window};
+use crate::{
+    access_log::AccessLog, cache::BlockCache, deadline::Deadlines, link::Links, siblings::Siblings, stats::Counters,
+    window::Window,
+};
 use mountpath::{
     buffer::{BufferPool, Reservation},
     shard_store::ShardStore,
@@ -50,6 +53,8 @@ pub struct Core {
     pub uploads: Cell<usize>,
     /// What it counts.
     pub counters: Counters,
+    /// Where requests are written down.
+    pub access_log: Option<AccessLog>,
     stalled: RefCell<Vec<Weak<RefCell<Window>>>>,
     connections: Cell<usize>,
     connections_max: usize,
@@ -81,6 +86,8 @@ pub struct CoreParts {
     pub memory: usize,
     /// Connections beyond this are closed at once.
     pub connections_max: usize,
+    /// Where requests are written down.
+    pub access_log: Option<AccessLog>,
     /// Set when the node stops.
     pub stopping: Arc<AtomicBool>,
     /// Makes request ids of different cores and starts differ.
@@ -106,6 +113,7 @@ impl Core {
             relays: Cell::new(0),
             uploads: Cell::new(0),
             counters: Counters::default(),
+            access_log: parts.access_log,
             stalled: RefCell::default(),
             connections: Cell::new(0),
             connections_max: parts.connections_max,

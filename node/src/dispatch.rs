@@ -10,18 +10,36 @@ use crate::{
 use proto::{
     auth::{object_grant::ObjectGrant, ticket::Grant},
     error::{ErrorCode, S3Error},
-    http::head::RequestHead,
+    http::head::{BodyFraming, RequestHead},
     s3::{operation::Operation, query::Query},
 };
 
 /// Performs it and answers.
 pub async fn perform(connection: &mut Connection<'_>, head: &RequestHead, admitted: Admitted) -> After {
-    let Admitted { shard, work, query } = admitted;
-    let exchange = connection.exchange_for(head, Kind::of(&work));
-    match work {
+    let mut exchange = connection.exchange_for(head, Kind::of(&admitted.work));
+    exchange.record = exchange.record.take().and_then(|record| record.granted(&admitted));
+    let stray_body = has_stray_body(&admitted.work, head);
+    exchange.keep_alive &= !stray_body;
+    let Admitted { shard, work, query, .. } = admitted;
+    let after = match work {
         Work::Object(grant) => object(connection, head, &query, exchange, shard, grant).await,
         Work::Message(grant) => message(connection, head, exchange, grant).await,
+    };
+    if stray_body {
+        connection.linger().await;
+        return After::Close;
     }
+    after
+}
+
+/// A body where none belongs is not read, and must not be taken for the next request: on a connection of a gateway, the
+/// answer to that would go to another client.
+fn has_stray_body(work: &Work, head: &RequestHead) -> bool {
+    let takes_none = match work {
+        Work::Object(object) => object.operation != Operation::PutObject,
+        Work::Message(_) => false,
+    };
+    takes_none && !matches!(head.framing(), BodyFraming::None | BodyFraming::Length(0))
 }
 
 async fn object(

@@ -27,6 +27,8 @@ pub enum BootError {
     Refused(String),
     #[error("the channels between cores and gateways cannot be made: {0}; raise the limit of open files (ulimit -n)")]
     Channel(io::Error),
+    #[error("--access-log {0}: {1}")]
+    AccessLog(String, io::Error),
     #[error("no random numbers: {0}")]
     Random(io::Error),
 }

@@ -2,7 +2,7 @@
 //! the way back.
 
 use crate::{
-    admission::{Admission, Admitted, Work},
+    admission::{Admission, Admitted, Authority, Work},
     arrival::{Arrival, Beginning},
     channel::{Channel, Incoming},
     connection::{Connection, Pass},
@@ -140,6 +140,8 @@ pub fn admit_leased(core: &Core, head: &RequestHead, pass: &mut Pass) -> Option<
     let owner = placement::owner(&map, object.bucket.id, object.key.as_bytes())?;
     let entry = map.shards.get(owner).filter(|entry| entry.node == core.node)?;
     let admitted = Admitted {
+        principal: lease.principal.clone(),
+        authority: Authority::Lease,
         shard: entry.shard,
         work: Work::Object(object),
         query,

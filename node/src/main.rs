@@ -1,5 +1,6 @@
 //! corelane-node: flags, start-up, signals.
 
+mod access_log;
 mod admission;
 mod answer;
 mod arrival;

@@ -88,6 +88,7 @@ impl Membership {
             core: 0,
             shard: [0; 16],
             principal: Principal::default(),
+            proxied: false,
             grant: Grant::Register { node: self.info.node },
         };
         let mut body = Encoder::new();

@@ -66,6 +66,7 @@ fn opening(core: &Core, connection: &Connection<'_>, head: &RequestHead) -> Vec<
         core: core.index,
         shard: [0; 16],
         principal: Principal::default(),
+        proxied: false,
         grant: Grant::Relay { client },
     };
     let raw = head.raw();

@@ -17,7 +17,7 @@ use mountpath::{
 };
 use proto::{http::range::ByteRange, limits::BLOCK_BYTES};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io::{self, IoSlice},
     rc::Rc,
 };
@@ -85,9 +85,16 @@ impl<'c> PayloadSender<'c> {
         Ok(())
     }
 
-    /// Sends the head and the whole range.
-    pub async fn send(mut self, stream: &mut Stream, deadline: &Deadline, head: &[u8]) -> Result<(), SendError> {
+    /// Sends the head and the whole range; `sent_bytes` is always how much of the range has gone.
+    pub async fn send(
+        mut self,
+        stream: &mut Stream,
+        deadline: &Deadline,
+        head: &[u8],
+        sent_bytes: &Cell<u64>,
+    ) -> Result<(), SendError> {
         let mut head = head;
+        let start = self.position;
         deadline.set(BODY_TIMEOUT);
         while !head.is_empty() || self.position < self.end {
             if self.position < self.end {
@@ -109,6 +116,7 @@ impl<'c> PayloadSender<'c> {
                 }
                 None => self.wait_writable(stream, &mut head, deadline).await?,
             }
+            sent_bytes.set(self.position - start);
         }
         Ok(())
     }

@@ -177,6 +177,11 @@ pub fn core_stats(core: &Core) -> CoreStats {
             returned: core.counters.handoff.returned.0.get(),
             leased: core.counters.handoff.leased.0.get(),
         },
+        access_log_dropped_lines: match &core.access_log {
+            // All cores of a node have one queue.
+            Some(log) if core.index == 0 => log.lines.dropped(),
+            _ => 0,
+        },
         cache: PoolStats {
             used_bytes: core.cache.used_bytes(),
             limit_bytes: core.cache.limit_bytes(),

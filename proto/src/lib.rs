@@ -2,6 +2,7 @@
 //! errors and XML, AWS Signature V4, tickets, digests, the cluster map and placement.
 #![forbid(unsafe_code)]
 
+pub mod access_log;
 pub mod auth;
 pub mod cluster;
 pub mod digest;

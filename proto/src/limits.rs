@@ -1,5 +1,7 @@
 //! Every limit of the protocol, in one place. Sizes are bytes unless the name says otherwise.
 
+use std::time::Duration;
+
 /// Largest request head (request line and headers). A redirected request carries its key twice
 /// (path and ticket), percent-encoded, so this is above S3's own 8 KiB of headers.
 pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -11,6 +13,8 @@ pub const KEY_BYTES_MAX: usize = 1024;
 pub const BUCKET_NAME_BYTES_MIN: usize = 3;
 /// Longest bucket name.
 pub const BUCKET_NAME_BYTES_MAX: usize = 63;
+/// Longest domain name (RFC 1035 section 2.3.4).
+pub const DOMAIN_BYTES_MAX: usize = 253;
 /// User metadata: sum of the bytes of names (without `x-amz-meta-`) and values.
 pub const USER_METADATA_BYTES_MAX: usize = 2 * 1024;
 /// Largest object of a single PUT: 5 GiB.
@@ -52,3 +56,12 @@ pub const INLINE_OBJECT_BYTES_MAX: u64 = 256 * 1024;
 pub const SHARD_COUNT_MAX: usize = 4096;
 /// Most pairs of operation and status class a core counts.
 pub const REQUEST_COUNTS_MAX: usize = 256;
+/// What the access log tells of a User-Agent, in bytes.
+pub const LOGGED_USER_AGENT_BYTES_MAX: usize = 256;
+/// Lines of the access log that wait to be written; more are dropped. Usually they take 4 MiB, and 70 MiB where every key
+/// is as long as keys get.
+pub const ACCESS_LOG_LINES_MAX: usize = 16 * 1024;
+/// How often they are written: 800,000 lines a second are none too many.
+pub const ACCESS_LOG_INTERVAL: Duration = Duration::from_millis(20);
+/// How much is written at once, whole lines.
+pub const ACCESS_LOG_BATCH_BYTES: usize = 64 * 1024;

@@ -375,7 +375,7 @@ fn claim(head: &str) -> Result<(RequestHead, SignatureClaim), S3Error> {
     let query = Query::parse(head.raw_query())?;
     match Credential::from_request(&head, &query)? {
         Credential::Signed(claim) => Ok((head, claim)),
-        Credential::Anonymous => panic!("taken for anonymous"),
+        other => panic!("taken for {other:?}"),
     }
 }
 

@@ -4,7 +4,7 @@
 use corelane_proto::{
     auth::{
         payload::{ContentSha256, PayloadDeclaration},
-        verify::Credential,
+        verify::{Credential, version_2_refused},
     },
     digest::checksum::ChecksumAlgorithm,
     error::{ErrorCode, S3Error},
@@ -98,14 +98,22 @@ fn malformed_headers() {
 #[test]
 fn other_mechanisms() {
     for value in ["AWS AK:frJIUN8DYpKDtOLCwo//yllqDzg=", "AWS"] {
-        let error = credential("/", value).unwrap_err();
-        assert_eq!(error.code, ErrorCode::InvalidRequest);
-        assert_eq!(
-            error.message,
-            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
-        );
+        assert_eq!(credential("/", value).unwrap(), Credential::Version2);
     }
-    for value in ["Bearer secret", "Basic YTpi", "aws4-hmac-sha256 x", ""] {
+    let refused = version_2_refused();
+    assert_eq!(refused.code, ErrorCode::InvalidRequest);
+    assert_eq!(
+        refused.message,
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+    );
+    for value in [
+        "Bearer secret",
+        "Basic YTpi",
+        "aws4-hmac-sha256 x",
+        "AWS3 AK:x",
+        "aws AK:x",
+        "",
+    ] {
         let error = credential("/", value).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidArgument);
         assert!(!format!("{error:?}").contains("secret"));
@@ -113,7 +121,7 @@ fn other_mechanisms() {
     let target = "/b/k?AWSAccessKeyId=AK&Signature=x&Expires=1";
     let head = head(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"));
     let query = Query::parse(head.raw_query()).unwrap();
-    assert_eq!(code(Credential::from_request(&head, &query)), ErrorCode::InvalidRequest);
+    assert_eq!(Credential::from_request(&head, &query).unwrap(), Credential::Version2);
 }
 
 #[test]

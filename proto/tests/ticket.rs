@@ -233,6 +233,7 @@ fn ticket(grant: Grant) -> Ticket {
             display_name: "corelane".to_owned(),
             access_key: "AKID".to_owned(),
         },
+        proxied: false,
         grant,
     }
 }

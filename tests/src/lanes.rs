@@ -93,6 +93,7 @@ impl Lanes {
             core: lane.core,
             shard: lane.shard,
             principal: lane.principal.clone(),
+            proxied: false,
             grant: Grant::Object {
                 object: ObjectGrant {
                     operation: Operation::parse(&head, &target, &query).unwrap(),

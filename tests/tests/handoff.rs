@@ -250,6 +250,36 @@ fn a_lease_covers_what_it_says_and_nothing_else() {
     exchange(&mut connection, &mine(get(4))).expect_status(200);
 }
 
+/// The same path under two hosts names two objects: a lease holds for the host it was made under.
+#[test]
+fn a_lease_is_for_one_way_of_naming_the_bucket() {
+    let store = Store::start();
+    store.make_bucket(BUCKET);
+    let inner = format!("{BUCKET}/key");
+    store.put(BUCKET, "key", "of the bucket").expect_status(200);
+    store
+        .put(BUCKET, &inner, "below a folder of its name")
+        .expect_status(200);
+    let by_path = |key: &str| store.signed(Request::object("GET", BUCKET, key));
+    let by_host = |path: &str| {
+        let host = format!("{BUCKET}.localhost:{}", store.port());
+        store.signer().sign(Request::new("GET", path).header("Host", host))
+    };
+    let mut connection = store.connect();
+    for _ in 0..3 {
+        for (request, content) in [
+            (by_path("key"), "of the bucket"),
+            (by_host(&format!("/{inner}")), "below a folder of its name"),
+            (by_host("/key"), "of the bucket"),
+            (by_host(&format!("/{inner}")), "below a folder of its name"),
+            (by_path(&inner), "below a folder of its name"),
+        ] {
+            assert_eq!(exchange(&mut connection, &request).expect_status(200).text(), content);
+        }
+    }
+    assert!(handoffs(&store)["leased"] >= 6);
+}
+
 #[test]
 fn a_bucket_made_again_is_another_one_for_leased_connections_too() {
     let store = Store::start();

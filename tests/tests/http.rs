@@ -87,3 +87,37 @@ fn an_unread_body_does_not_become_the_next_request() {
         assert_eq!(store.get("bucket", "key").expect_status(200).body, b"content");
     }
 }
+
+/// A core used to take the body of a GET for the next request, and its answer to that went to a gateway, which cut the
+/// connection of its client.
+#[test]
+fn a_body_where_none_belongs_does_not_become_a_request() {
+    let (store, ports) = store();
+    store.put("bucket", "victim", "another client's");
+    for port in ports {
+        for method in ["GET", "HEAD", "DELETE"] {
+            for inner in [
+                "GET /s3/bucket/key HTTP/1.1\r\nHost: x\r\n\r\n",
+                "nothing HTTP knows\r\n\r\n",
+            ] {
+                for framed in [
+                    format!("Content-Length: {}\r\n\r\n{inner}", inner.len()),
+                    format!(
+                        "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{inner}\r\n0\r\n\r\n",
+                        inner.len()
+                    ),
+                ] {
+                    let key = if method == "DELETE" { "missing" } else { "key" };
+                    let text = format!("{method} /s3/bucket/{key} HTTP/1.1\r\nHost: x\r\n{framed}");
+                    let (mut connection, answer) = ask(port, &text);
+                    assert!(matches!(answer.status, 200 | 204), "{method}: {answer:?}");
+                    connection.finish_sending();
+                    let rest = connection.receive_to_end();
+                    assert_eq!(String::from_utf8_lossy(&rest), "", "{method} on {port}");
+                    let victim = store.get("bucket", "victim").expect_status(200);
+                    assert_eq!(victim.text(), "another client's", "after {method} on {port}");
+                }
+            }
+        }
+    }
+}

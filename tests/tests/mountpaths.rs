@@ -313,6 +313,7 @@ fn a_core_answers_503_for_a_shard_it_has_lost() {
                 expires_unix_s: now_unix_s() + 60,
                 shard: [0; 16],
                 principal: Principal::default(),
+                proxied: false,
                 grant,
                 ..(*ticket).clone()
             };

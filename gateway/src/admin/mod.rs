@@ -7,6 +7,7 @@ mod keys;
 mod metrics;
 
 use crate::{
+    access_log::{self, Noted, Outcome},
     auth::{self, Caller},
     connection::Connection,
     gateway::Gateway,
@@ -17,13 +18,19 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Response, body::Incoming, service::service_fn};
 use proto::{
-    auth::sigv4::{from_hex, sha256},
+    auth::{
+        sigv4::{from_hex, sha256},
+        verify::version_2_refused,
+    },
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
-    s3::query::Query,
+    s3::{address::Address, query::Query},
 };
 use serde::Serialize;
-use std::{convert::Infallible, rc::Rc};
+use std::{convert::Infallible, net::IpAddr, rc::Rc};
+
+/// Where it is asked whether all is well.
+pub const HEALTH_PATH: &str = "/v1/health";
 
 /// Whether a path is the admin API's.
 pub fn is_admin_path(path: &str) -> bool {
@@ -68,6 +75,7 @@ impl From<S3Error> for Reply {
 
 /// Serves the request whose head was just read, and closes the connection.
 pub async fn serve(gateway: Rc<Gateway>, connection: Connection, head: RequestHead) {
+    let client = connection.client;
     let mut received = head.raw().to_vec();
     received.extend_from_slice(&connection.buffer);
     let io = match connection
@@ -81,7 +89,7 @@ pub async fn serve(gateway: Rc<Gateway>, connection: Connection, head: RequestHe
     let head = Rc::new(head);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (gateway, head) = (Rc::clone(&gateway), Rc::clone(&head));
-        async move { Ok::<_, Infallible>(answer(&gateway, &head, request.into_body()).await) }
+        async move { Ok::<_, Infallible>(answer(&gateway, &head, client, request.into_body()).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .keep_alive(false)
@@ -93,10 +101,18 @@ pub async fn serve(gateway: Rc<Gateway>, connection: Connection, head: RequestHe
     }
 }
 
-async fn answer(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming) -> Response<Full<Bytes>> {
+async fn answer(gateway: &Rc<Gateway>, head: &RequestHead, client: IpAddr, body: Incoming) -> Response<Full<Bytes>> {
     let id = gateway.request_ids.next();
-    let reply = route(gateway, head, body).await.unwrap_or_else(Reply::from);
+    let mut noted = Noted::new(gateway);
+    let reply = route(gateway, head, body, &mut noted).await.unwrap_or_else(Reply::from);
     gateway.requests.count(Some("Admin"), reply.status, None);
+    noted.sent_bytes = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
+    let outcome = Outcome {
+        status: reply.status,
+        way: None,
+        request_id: &id,
+    };
+    access_log::record_admin(gateway, client, &noted, head, outcome);
     tracing::debug!(
         request_id = id,
         method = head.method_name(),
@@ -111,28 +127,28 @@ async fn answer(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming) -> Re
     response.body(Full::new(reply.body.into())).unwrap_or_default()
 }
 
-async fn route(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming) -> Result<Reply, S3Error> {
+async fn route(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming, noted: &mut Noted) -> Result<Reply, S3Error> {
     let path = head.raw_path().strip_prefix("/v1").unwrap_or_default();
     let not_allowed = || Reply::error(405, "MethodNotAllowed", ErrorCode::MethodNotAllowed.message());
     Ok(match (path.trim_end_matches('/'), head.method()) {
         ("/health", Method::Get | Method::Head) => health::serve(gateway),
         ("/health", _) => not_allowed(),
         ("/metrics", Method::Get) => {
-            caller(gateway, head)?;
+            caller(gateway, head, noted)?;
             metrics::serve(gateway).await
         }
         ("/metrics", _) => not_allowed(),
         ("/keys", Method::Get) => {
-            root_caller(gateway, head)?;
+            root_caller(gateway, head, noted)?;
             keys::list(gateway)
         }
         ("/keys", Method::Post) => {
-            root_caller(gateway, head)?;
+            root_caller(gateway, head, noted)?;
             let body = verified_body(gateway, head, body).await?;
             keys::create(gateway, &body).await
         }
         (path, Method::Delete) if path.starts_with("/keys/") => {
-            root_caller(gateway, head)?;
+            root_caller(gateway, head, noted)?;
             keys::remove(gateway, path.strip_prefix("/keys/").unwrap_or_default()).await
         }
         (path, _) if path == "/keys" || path.starts_with("/keys/") => not_allowed(),
@@ -141,18 +157,26 @@ async fn route(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming) -> Res
 }
 
 /// Only the root user administers.
-fn root_caller(gateway: &Gateway, head: &RequestHead) -> Result<Caller, S3Error> {
-    match caller(gateway, head)? {
+fn root_caller(gateway: &Gateway, head: &RequestHead, noted: &mut Noted) -> Result<Caller, S3Error> {
+    match caller(gateway, head, noted)? {
         caller if caller.user.is_root() => Ok(caller),
         _ => Err(ErrorCode::AccessDenied.into()),
     }
 }
 
 /// Whoever has a valid key. Any refusal is 403.
-fn caller(gateway: &Gateway, head: &RequestHead) -> Result<Caller, S3Error> {
+fn caller(gateway: &Gateway, head: &RequestHead, noted: &mut Noted) -> Result<Caller, S3Error> {
     let query = Query::parse(head.raw_query())?;
-    match auth::authenticate(gateway, head, &query) {
-        Ok(caller) => Ok(caller),
+    match auth::authenticate(gateway, head, &Address::Path, &query) {
+        // Signature Version 2 would leave the body to whoever carries it.
+        Ok(caller) if caller.is_verified && caller.verified.is_none() => Err(S3Error::with_message(
+            ErrorCode::AccessDenied,
+            version_2_refused().message,
+        )),
+        Ok(caller) => {
+            noted.caller(&caller);
+            Ok(caller)
+        }
         Err(error) if error.status() == 403 => Err(error),
         Err(error) => Err(S3Error::with_message(ErrorCode::AccessDenied, error.message)),
     }

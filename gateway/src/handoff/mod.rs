@@ -25,6 +25,7 @@ use proto::{
         map::Uuid,
     },
     limits::{HEARTBEAT_INTERVAL_MS, REVOCATIONS_PER_MESSAGE_MAX},
+    s3::address::Address,
 };
 use std::{
     cell::{Cell, RefCell},
@@ -41,28 +42,18 @@ pub struct Handoff {
     gateway: Uuid,
     channels: RefCell<HashMap<(Uuid, u16), Rc<Channel>>>,
     lost: Cell<Option<Instant>>,
-    is_disabled: bool,
+    is_enabled: bool,
 }
 
-impl Default for Handoff {
-    /// Of a gateway that has just started: a new identity, and no channels yet.
-    fn default() -> Self {
+impl Handoff {
+    /// Of a gateway that has just started: a new identity, and no channels yet. Disabled, it never has any.
+    pub fn new(is_enabled: bool) -> Self {
         let random = TicketKey::generate_bytes();
         Self {
             gateway: random.first_chunk().copied().unwrap_or_default(),
             channels: RefCell::default(),
             lost: Cell::new(None),
-            is_disabled: false,
-        }
-    }
-}
-
-impl Handoff {
-    /// Of a gateway that keeps its clients' connections.
-    pub fn disabled() -> Self {
-        Self {
-            is_disabled: true,
-            ..Self::default()
+            is_enabled,
         }
     }
 
@@ -106,7 +97,6 @@ fn lease(request: &Request<'_>, bucket: &BucketRecord) -> Option<Lease> {
     let caller = &request.caller;
     let credential = match &caller.verified {
         Some(verified) => LeasedCredential::Key {
-            access_key: caller.access_key.clone(),
             scope: verified.scope.clone(),
             signing_key: verified.signing_key.clone(),
         },
@@ -115,9 +105,10 @@ fn lease(request: &Request<'_>, bucket: &BucketRecord) -> Option<Lease> {
     };
     Some(Lease {
         credential,
+        principal: caller.principal(),
         bucket: bucket.grant(),
         host: request.head.header("host").unwrap_or_default().to_vec(),
-        bucket_in_host: false,
+        bucket_in_host: matches!(request.gateway.address(request.head), Ok(Address::Host(_))),
         operations: LeasedOperations::ALL,
         epoch: request.gateway.catalog.epoch(),
     })
@@ -126,7 +117,7 @@ fn lease(request: &Request<'_>, bucket: &BucketRecord) -> Option<Lease> {
 /// Opens the channels to the cores of a node that has registered, where there are none yet. One on another host, or of
 /// another user, has none.
 pub fn connect(gateway: &Rc<Gateway>, node: Uuid) {
-    if gateway.handoff.is_disabled {
+    if !gateway.handoff.is_enabled {
         return;
     }
     for core in gateway.cluster.cores_of(node) {

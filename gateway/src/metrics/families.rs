@@ -17,6 +17,11 @@ use std::{collections::HashSet, fmt};
 type Family<T> = (&'static str, &'static str, fn(&T) -> u64);
 
 const CORE_COUNTERS: &[Family<CoreStats>] = &[
+    (
+        "core_access_log_dropped_lines",
+        "Lines of the node's access log that were lost, told by its first core.",
+        |core| core.access_log_dropped_lines,
+    ),
     ("core_cache_hits", "Blocks found in the read cache.", |core| {
         core.cache_hits
     }),
@@ -140,12 +145,7 @@ impl Collector for Snapshot {
 impl Snapshot {
     fn encode_gateway(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let requests = self.requests.iter().map(|((operation, class, way), count)| {
-            let way = match way {
-                None => "gateway",
-                Some(Way::Handoff) => "handoff",
-                Some(Way::Redirect) => "redirect",
-                Some(Way::Proxy) => "proxy",
-            };
+            let way = way.map_or("gateway", Way::name);
             let labels = vec![
                 ("operation", (*operation).to_owned()),
                 ("status", status(*class)),
@@ -159,6 +159,11 @@ impl Snapshot {
             "Requests: answered by the gateway itself, with a redirect to a core, or with what a core answered; or passed to a core with their connection.",
             requests,
         )?;
+        if let Some(lines) = self.access_log_dropped {
+            let name = "gateway_access_log_dropped_lines";
+            let help = "Lines of the gateway's access log that were lost: requests came faster than they were written.";
+            ConstCounter::new(lines).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        }
         let connections = ConstGauge::new(u64::try_from(self.connections).unwrap_or(u64::MAX));
         let help = "Client connections of the gateway.";
         connections.encode(encoder.encode_descriptor("gateway_connections", help, None, MetricType::Gauge)?)

@@ -3,7 +3,10 @@
 
 mod families;
 
-use crate::{cluster::Core, core_client, gateway::Gateway, limits::STATS_TIME, list::fanout::join_all, route::Way, rt};
+use crate::{
+    access_log::AccessLog, cluster::Core, core_client, gateway::Gateway, limits::STATS_TIME, list::fanout::join_all,
+    route::Way, rt,
+};
 use prometheus_client::{encoding::text, registry::Registry};
 use proto::{
     auth::ticket::Grant,
@@ -40,6 +43,8 @@ impl RequestCounters {
 pub struct Snapshot {
     requests: Vec<(RequestKey, u64)>,
     connections: usize,
+    /// `None`: there is no access log.
+    access_log_dropped: Option<u64>,
     nodes: Vec<NodeSnapshot>,
     /// The shard map.
     shards: Vec<ShardEntry>,
@@ -72,6 +77,7 @@ pub async fn gather(gateway: &Gateway) -> Snapshot {
     Snapshot {
         requests: gateway.requests.counts(),
         connections: gateway.connections.get(),
+        access_log_dropped: gateway.access_log.as_ref().map(AccessLog::dropped),
         nodes: snapshots,
         shards: gateway.catalog.shard_map().shards.clone(),
     }

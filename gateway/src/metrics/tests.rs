@@ -52,6 +52,7 @@ fn snapshot() -> Snapshot {
     Snapshot {
         requests: requests.counts(),
         connections: 7,
+        access_log_dropped: Some(11),
         nodes: vec![
             NodeSnapshot {
                 node: [8; 16],
@@ -81,6 +82,7 @@ fn a_snapshot_becomes_text() {
         "corelane_gateway_requests_total{operation=\"GetObject\",status=\"3xx\",way=\"redirect\"} 1".to_owned(),
         "corelane_gateway_requests_total{operation=\"Unknown\",status=\"4xx\",way=\"gateway\"} 1".to_owned(),
         "corelane_gateway_connections 7".to_owned(),
+        "corelane_gateway_access_log_dropped_lines_total 11".to_owned(),
         format!("corelane_node_up{{node=\"{node}\"}} 1"),
         format!("corelane_node_up{{node=\"{dead}\"}} 0"),
         format!("corelane_core_connections{{{core}}} 3"),

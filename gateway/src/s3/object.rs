@@ -20,17 +20,21 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
     let verified = request.caller.verified.as_ref();
     let object = ObjectGrant::new(request.operation, bucket.grant(), key, request.head, verified)?;
     let placement = gateway.cluster.owner(BucketId(bucket.id), key)?;
-    let asked = ticketing::Asked {
-        principal: request.caller.principal(),
-        head: request.head,
-        query: &request.query,
-    };
-    let ticket = ticketing::for_object(&gateway.ticket_key, &placement, object, asked);
     let core = &placement.core;
-    match (route::decide(request, connection, core)?, &core.advertise) {
-        (Way::Handoff, _) if handoff::pass(request, connection, &bucket, core, &ticket) => Ok(Served::Passed),
-        (Way::Redirect, Some(host)) => Ok(redirect::answer(request, core, host, &ticket).into()),
-        _ => proxy::forward(gateway, connection, request.head, body, core, &ticket)
+    let way = route::decide(request, connection, core)?;
+    let seal = |proxied| {
+        let asked = ticketing::Asked {
+            principal: request.caller.principal(),
+            head: request.head,
+            query: &request.query,
+            proxied,
+        };
+        ticketing::for_object(&gateway.ticket_key, &placement, object.clone(), asked)
+    };
+    match (way, &core.advertise) {
+        (Way::Handoff, _) if handoff::pass(request, connection, &bucket, core, &seal(false)) => Ok(Served::Passed),
+        (Way::Redirect, Some(host)) => Ok(redirect::answer(request, core, host, &seal(false)).into()),
+        _ => proxy::forward(gateway, connection, request.head, body, core, &seal(true))
             .await
             .map(Served::Relayed),
     }

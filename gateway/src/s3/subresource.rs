@@ -74,6 +74,7 @@ async fn require_object(request: &Request<'_>, bucket: &BucketRecord) -> Result<
         principal: request.caller.principal(),
         head: &head,
         query: &Query::default(),
+        proxied: true,
     };
     let ticket = ticketing::for_object(&gateway.ticket_key, &placement, object, asked);
     match core_client::head(gateway, &placement.core, &path, &ticket).await? {

@@ -53,7 +53,10 @@ pub async fn run(
     let bytes = object_head(core, &exchange, head, query, &entry, part);
     let mut sender = PayloadSender::new(core, shard_index, shard, opened, object.bucket.validate_warm_get, range);
     let sent = match sender.prepare().await {
-        Ok(()) => sender.send(&mut connection.stream, &connection.deadline, &bytes).await,
+        Ok(()) => {
+            let (stream, deadline) = (&mut connection.stream, &connection.deadline);
+            sender.send(stream, deadline, &bytes, &exchange.sent_bytes).await
+        }
         Err(SendError::Store { error, .. }) => {
             let error = store_error(&error, &object.bucket.name, &object.key);
             return connection.refuse(head, exchange, &error).await;

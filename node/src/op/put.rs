@@ -88,7 +88,9 @@ pub async fn run(
         deadline: &connection.deadline,
         decoder,
     };
-    match receive(&core, shard, &mut body, &object, &upload.declaration, headers).await {
+    let received = receive(&core, shard, &mut body, &object, &upload.declaration, headers).await;
+    exchange.received_bytes.set(body.decoder.payload_length());
+    match received {
         Ok(digests) => {
             let bytes = exchange.empty(&core, 200, |response| {
                 response.header_etag(&digests.etag);

@@ -31,8 +31,13 @@ pub(super) struct Form<'h> {
 /// - With the ticket, then without: it may have been added after signing.
 /// - Runs of spaces collapsed, as AWS's own clients do, then kept, as S3's documentation has it.
 /// - s3cmd, given an endpoint with a path P, signs host `Host + P` and the path without P; P is `/s3` or
-///   `/s3/<bucket>`.
-pub(super) fn forms<'h>(head: &'h RequestHead, query: &Query, signed_headers: &[String]) -> Vec<Form<'h>> {
+///   `/s3/<bucket>`. Only where `endpoint_may_have_path`.
+pub(super) fn forms<'h>(
+    head: &'h RequestHead,
+    query: &Query,
+    signed_headers: &[String],
+    endpoint_may_have_path: bool,
+) -> Vec<Form<'h>> {
     let has_ticket = query.contains(ticket::QUERY_PARAMETER);
     let has_runs = head
         .headers()
@@ -47,6 +52,7 @@ pub(super) fn forms<'h>(head: &'h RequestHead, query: &Query, signed_headers: &[
     let prefixed = s3cmd_prefixes(raw_path)
         .into_iter()
         .flatten()
+        .filter(|_| endpoint_may_have_path)
         .map(|(prefix, path)| (prefix, Cow::Borrowed(non_empty(path)), false));
 
     let mut forms: Vec<Form<'h>> = Vec::new();
@@ -204,7 +210,7 @@ mod tests {
             let (head, _) = RequestHead::parse(request.as_bytes()).unwrap().unwrap();
             let query = Query::parse(head.raw_query()).unwrap();
             let signed: Vec<String> = signed.iter().map(|&name| name.to_owned()).collect();
-            forms(&head, &query, &signed).len()
+            forms(&head, &query, &signed, true).len()
         };
         assert_eq!(count("GET /b/k?x=y HTTP/1.1\r\nHost: h\r\n\r\n", &["host"]), 1);
         assert_eq!(count("GET /s3/b/k HTTP/1.1\r\nHost: h\r\n\r\n", &["host"]), 3);

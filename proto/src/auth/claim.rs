@@ -2,7 +2,10 @@
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>) or a presigned URL
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>).
 
-use super::sigv4::{ALGORITHM, SCOPE_TERMINATOR, Scope, from_hex};
+use super::{
+    sigv2,
+    sigv4::{ALGORITHM, SCOPE_TERMINATOR, Scope, from_hex},
+};
 use crate::{
     error::{ErrorCode, S3Error},
     http::{date, head::RequestHead},
@@ -17,6 +20,9 @@ pub enum Credential {
     Anonymous,
     /// A SigV4 signature, not verified yet.
     Signed(SignatureClaim),
+    /// A SigV2 signature (`AWS k:s`, `AWSAccessKeyId=`), not looked into: where it is allowed,
+    /// [`SignatureV2`](super::sigv2::SignatureV2) reads it, elsewhere it is [`version_2_refused`].
+    Version2,
 }
 
 /// A parsed, unverified SigV4 signature.
@@ -34,6 +40,18 @@ pub struct SignatureClaim {
     pub timestamp: String,
     /// Presigned: seconds of validity. `None` for header signatures.
     pub expires_s: Option<u64>,
+    /// Whether the client may have signed the path of its endpoint as a part of the host, as s3cmd does.
+    pub(super) endpoint_may_have_path: bool,
+}
+
+impl SignatureClaim {
+    /// For a request whose bucket is in the host: nothing before its path can be an endpoint's. A client that believes so
+    /// means another key than it asks for.
+    #[must_use]
+    pub fn for_bucket_host(mut self) -> Self {
+        self.endpoint_may_have_path = false;
+        self
+    }
 }
 
 impl std::fmt::Debug for SignatureClaim {
@@ -52,16 +70,16 @@ impl std::fmt::Debug for SignatureClaim {
 impl Credential {
     /// Reads it from head and query. Errors as S3: `AuthorizationHeaderMalformed`, `AuthorizationQueryParametersError`,
     /// `InvalidArgument` for an unsupported Authorization type and when both header and query sign, `AccessDenied` for
-    /// a missing date. SigV2 (`AWS k:s`, `AWSAccessKeyId=`) is refused with `InvalidRequest` ("The authorization
-    /// mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.").
+    /// a missing date.
     pub fn from_request(head: &RequestHead, query: &Query) -> Result<Self, S3Error> {
         let is_presigned = PRESIGNED_MARKS.iter().any(|name| query.contains(name));
-        let is_version_2 = query.contains("AWSAccessKeyId");
+        let is_version_2 = query.contains(sigv2::ACCESS_KEY_PARAMETER);
         match head.header("authorization") {
             Some(_) if is_presigned || is_version_2 || count(head, "authorization") > 1 => Err(two_mechanisms()),
+            Some(value) if is_version_2_header(value) => Ok(Self::Version2),
             Some(value) => from_header(head, value).map(Self::Signed),
             None if is_presigned => from_query(query).map(Self::Signed),
-            None if is_version_2 => Err(version_2()),
+            None if is_version_2 => Ok(Self::Version2),
             None => Ok(Self::Anonymous),
         }
     }
@@ -81,7 +99,6 @@ fn from_header(head: &RequestHead, value: &[u8]) -> Result<SignatureClaim, S3Err
     let (mechanism, components) = value.split_once(' ').unwrap_or((value, ""));
     match mechanism {
         ALGORITHM => (),
-        "AWS" => return Err(version_2()),
         // The value is not echoed: it may hold a secret of some other service.
         _ => {
             return Err(
@@ -121,6 +138,7 @@ fn from_header(head: &RequestHead, value: &[u8]) -> Result<SignatureClaim, S3Err
         signature: from_hex(signature).ok_or(ErrorCode::SignatureDoesNotMatch)?,
         timestamp,
         expires_s: None,
+        endpoint_may_have_path: true,
     })
 }
 
@@ -179,6 +197,7 @@ fn from_query(query: &Query) -> Result<SignatureClaim, S3Error> {
         signature: from_hex(signature).ok_or(ErrorCode::SignatureDoesNotMatch)?,
         timestamp: date.to_owned(),
         expires_s: Some(parse_expires(expires)?),
+        endpoint_may_have_path: true,
     })
 }
 
@@ -252,7 +271,13 @@ fn malformed_query(problem: &str) -> S3Error {
     S3Error::with_message(ErrorCode::AuthorizationQueryParametersError, problem.to_owned())
 }
 
-fn version_2() -> S3Error {
+fn is_version_2_header(value: &[u8]) -> bool {
+    let rest = value.strip_prefix(sigv2::MECHANISM.as_bytes());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b" "))
+}
+
+/// What S3 answers a SigV2 signature where it is not taken (any more).
+pub fn version_2_refused() -> S3Error {
     let message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
     S3Error::with_message(ErrorCode::InvalidRequest, message)
 }

@@ -4,11 +4,18 @@
 use super::{
     object_grant::ObjectGrant,
     sigv4::{Scope, SigningKey},
-    verify::{Credential, Verified},
+    ticket::Principal,
+    verify::{Credential, SignatureClaim},
 };
 use crate::{
     http::head::RequestHead,
-    s3::{bucket::BucketGrant, name::Target, operation::Operation, query::Query},
+    s3::{
+        address::Address,
+        bucket::BucketGrant,
+        name::{BucketName, Target},
+        operation::Operation,
+        query::Query,
+    },
     wire::{Decoder, Encoder, WireError},
 };
 
@@ -19,8 +26,6 @@ pub enum LeasedCredential {
     Anonymous,
     /// The holder of an access key.
     Key {
-        /// The access key id.
-        access_key: String,
         /// What the signing key was derived for; claims of another scope are a gateway's.
         scope: Scope,
         /// The derived key.
@@ -31,8 +36,10 @@ pub enum LeasedCredential {
 /// What a core may do on a connection without asking a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// Who sends.
+    /// How who sends is known.
     pub credential: LeasedCredential,
+    /// Who sends.
+    pub principal: Principal,
     /// The one bucket.
     pub bucket: BucketGrant,
     /// The Host header under which the gateway found the bucket; a request with another one is the gateway's.
@@ -85,11 +92,10 @@ impl Lease {
         }
         let verified = match &self.credential {
             LeasedCredential::Anonymous => None,
-            LeasedCredential::Key {
-                access_key,
-                scope,
-                signing_key,
-            } => Some(verify(head, &query, (access_key, scope, signing_key), now_unix_s)?),
+            LeasedCredential::Key { scope, signing_key } => {
+                let claim = self.claim(head, &query).filter(|claim| claim.scope == *scope)?;
+                Some(claim.verify_with(head, signing_key.clone(), now_unix_s).ok()?)
+            }
         };
         let bucket = self.bucket.clone();
         let grant = ObjectGrant::new(operation, bucket, key.as_str(), head, verified.as_ref()).ok()?;
@@ -97,10 +103,25 @@ impl Lease {
     }
 
     fn target(&self, head: &RequestHead) -> Option<Target> {
-        if self.bucket_in_host {
-            return None;
+        let address = match self.bucket_in_host {
+            true => Address::Host(BucketName::parse(&self.bucket.name).ok()?),
+            false => Address::Path,
+        };
+        address.target(head.raw_path()).ok()
+    }
+
+    /// The request's signature, if it is the key's.
+    fn claim(&self, head: &RequestHead, query: &Query) -> Option<SignatureClaim> {
+        match Credential::from_request(head, query) {
+            Ok(Credential::Signed(claim)) if claim.access_key == self.principal.access_key => {
+                Some(if self.bucket_in_host {
+                    claim.for_bucket_host()
+                } else {
+                    claim
+                })
+            }
+            _ => None,
         }
-        Target::parse(head.raw_path()).ok()
     }
 
     /// Encodes it.
@@ -109,20 +130,16 @@ impl Lease {
             LeasedCredential::Anonymous => {
                 encoder.u8(0);
             }
-            LeasedCredential::Key {
-                access_key,
-                scope,
-                signing_key,
-            } => {
+            LeasedCredential::Key { scope, signing_key } => {
                 encoder
                     .u8(1)
-                    .string(access_key)
                     .string(&scope.date)
                     .string(&scope.region)
                     .string(&scope.service)
                     .fixed(signing_key.as_bytes());
             }
         }
+        self.principal.encode(encoder);
         self.bucket.encode(encoder);
         encoder
             .bytes(&self.host)
@@ -136,7 +153,6 @@ impl Lease {
         let credential = match decoder.u8()? {
             0 => LeasedCredential::Anonymous,
             1 => LeasedCredential::Key {
-                access_key: decoder.string()?,
                 scope: Scope {
                     date: decoder.string()?,
                     region: decoder.string()?,
@@ -148,6 +164,7 @@ impl Lease {
         };
         Ok(Self {
             credential,
+            principal: Principal::decode(decoder)?,
             bucket: BucketGrant::decode(decoder)?,
             host: decoder.bytes()?.to_vec(),
             bucket_in_host: decoder.bool()?,
@@ -155,19 +172,4 @@ impl Lease {
             epoch: decoder.u64()?,
         })
     }
-}
-
-fn verify(
-    head: &RequestHead,
-    query: &Query,
-    (access_key, scope, signing_key): (&String, &Scope, &SigningKey),
-    now_unix_s: u64,
-) -> Option<Verified> {
-    let Ok(Credential::Signed(claim)) = Credential::from_request(head, query) else {
-        return None;
-    };
-    if claim.access_key != *access_key || claim.scope != *scope {
-        return None;
-    }
-    claim.verify_with(head, signing_key.clone(), now_unix_s).ok()
 }

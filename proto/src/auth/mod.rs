@@ -8,6 +8,7 @@ pub mod lease;
 pub mod object_grant;
 pub mod payload;
 mod request_digest;
+pub mod sigv2;
 pub mod sigv4;
 pub mod ticket;
 pub mod verify;

@@ -124,6 +124,8 @@ pub struct Ticket {
     pub shard: [u8; 16],
     /// Who acts.
     pub principal: Principal,
+    /// A gateway passes request and answer through, and writes them down in its access log.
+    pub proxied: bool,
     /// What is allowed.
     pub grant: Grant,
 }
@@ -207,6 +209,23 @@ impl TicketKey {
     }
 }
 
+impl Principal {
+    pub(super) fn encode(&self, encoder: &mut Encoder) {
+        encoder
+            .string(&self.user_id)
+            .string(&self.display_name)
+            .string(&self.access_key);
+    }
+
+    pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            user_id: decoder.string()?,
+            display_name: decoder.string()?,
+            access_key: decoder.string()?,
+        })
+    }
+}
+
 impl Ticket {
     fn encode(&self, encoder: &mut Encoder) {
         encoder
@@ -214,10 +233,9 @@ impl Ticket {
             .u64(self.expires_unix_s)
             .fixed(&self.node)
             .u16(self.core)
-            .fixed(&self.shard)
-            .string(&self.principal.user_id)
-            .string(&self.principal.display_name)
-            .string(&self.principal.access_key);
+            .fixed(&self.shard);
+        self.principal.encode(encoder);
+        encoder.bool(self.proxied);
         self.grant.encode(encoder);
     }
 
@@ -228,11 +246,8 @@ impl Ticket {
             node: decoder.array()?,
             core: decoder.u16()?,
             shard: decoder.array()?,
-            principal: Principal {
-                user_id: decoder.string()?,
-                display_name: decoder.string()?,
-                access_key: decoder.string()?,
-            },
+            principal: Principal::decode(decoder)?,
+            proxied: decoder.bool()?,
             grant: Grant::decode(decoder)?,
         })
     }

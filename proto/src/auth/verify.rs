@@ -1,6 +1,6 @@
 //! Verification of a request's SigV4, in the Authorization header or in a presigned URL.
 
-pub use super::claim::{Credential, SignatureClaim};
+pub use super::claim::{Credential, SignatureClaim, version_2_refused};
 use super::{
     canonical::{forms, string_to_sign},
     chunked::ChunkSigner,
@@ -82,7 +82,7 @@ impl SignatureClaim {
         let payload_hash = self.payload_hash(head)?;
         let query = Query::parse(head.raw_query())?;
         let mut first = None;
-        for form in forms(head, &query, &self.signed_headers) {
+        for form in forms(head, &query, &self.signed_headers, self.endpoint_may_have_path) {
             let request = form.request(head, &query, &self.signed_headers, &payload_hash);
             let string_to_sign = string_to_sign(&self.timestamp, &self.scope, &request);
             let calculated = signing_key.sign(&string_to_sign);

@@ -52,6 +52,8 @@ pub struct CoreStats {
     pub uploads: u64,
     /// Connections that were passed around.
     pub handoff: HandoffStats,
+    /// Lines of the node's access log that were lost; the node's first core tells.
+    pub access_log_dropped_lines: u64,
     /// Memory of the read cache.
     pub cache: PoolStats,
     /// Memory uploads are received into.
@@ -193,7 +195,8 @@ impl CoreStats {
             .u64(self.handoff.handed)
             .u64(self.handoff.moved)
             .u64(self.handoff.returned)
-            .u64(self.handoff.leased);
+            .u64(self.handoff.leased)
+            .u64(self.access_log_dropped_lines);
         for pool in [self.cache, self.receiving, self.sending] {
             encoder.u64(pool.used_bytes).u64(pool.limit_bytes);
         }
@@ -224,6 +227,7 @@ impl CoreStats {
                 returned: decoder.u64()?,
                 leased: decoder.u64()?,
             },
+            access_log_dropped_lines: decoder.u64()?,
             cache: PoolStats::decode(decoder)?,
             receiving: PoolStats::decode(decoder)?,
             sending: PoolStats::decode(decoder)?,
@@ -389,6 +393,7 @@ mod tests {
                 returned: 10,
                 leased: 11,
             },
+            access_log_dropped_lines: 8,
             cache: pool(10),
             receiving: pool(20),
             sending: pool(30),

@@ -25,6 +25,12 @@ pub fn parse_http(text: &str) -> Option<u64> {
     time.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }
 
+/// A mail's date (RFC 2822, such as `Mon, 23 Nov 2026 12:00:00 +0000`), to seconds since the epoch. `None` before the epoch.
+pub fn parse_mail(text: &str) -> Option<u64> {
+    let time = jiff::fmt::rfc2822::parse(text).ok()?;
+    u64::try_from(time.timestamp().as_second()).ok()
+}
+
 /// `20261123T120000Z`, to seconds since the epoch. `None` before the epoch.
 pub fn parse_sigv4(text: &str) -> Option<u64> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
@@ -62,7 +68,7 @@ pub fn sigv4(unix_s: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{http, iso8601, parse_http, parse_sigv4, sigv4};
+    use super::{http, iso8601, parse_http, parse_mail, parse_sigv4, sigv4};
 
     #[test]
     fn every_form_of_one_moment() {
@@ -77,6 +83,13 @@ mod tests {
             "Mon Nov 23 12:00:00 2026",
         ] {
             assert_eq!(parse_http(text), Some(unix_ms / 1000), "{text}");
+        }
+        for text in [
+            "Mon, 23 Nov 2026 12:00:00 GMT",
+            "Mon, 23 Nov 2026 12:00:00 +0000",
+            "23 Nov 2026 13:30:00 +0130",
+        ] {
+            assert_eq!(parse_mail(text), Some(unix_ms / 1000), "{text}");
         }
     }
 
@@ -106,5 +119,7 @@ mod tests {
             assert_eq!(parse_sigv4(text), None, "{text}");
         }
         assert_eq!(parse_http("yesterday"), None);
+        assert_eq!(parse_mail("yesterday"), None);
+        assert_eq!(parse_mail("Thu, 01 Jan 1970 00:00:00 +0100"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! S3's nouns and verbs: names, operations, object metadata, listing, XML.
 
+pub mod address;
 pub mod bucket;
 pub mod listing;
 pub mod merge;

@@ -1,4 +1,4 @@
-//! Bucket names, object keys, and the target of a request (path style, at `/` and at `/s3`).
+//! Bucket names, object keys, and the target of a request.
 
 use crate::{
     error::{ErrorCode, S3Error},
@@ -91,7 +91,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Parses a raw path. The `/s3` prefix (exactly `/s3` or `/s3/...`) is taken off first: no bucket can have a two-letter name.
+    /// Parses a raw path of path style. The `/s3` prefix (exactly `/s3` or `/s3/...`) is taken off first: no bucket can have a two-letter name.
     /// Bucket and key are told apart in the raw path and then decoded once each, so `%2F` never ends a bucket's name; the key is
     /// what follows the first `/` after the bucket, `//`, `.` and `..` included. Bad escapes or non-UTF-8: `InvalidURI`.
     pub fn parse(raw_path: &str) -> Result<Self, S3Error> {
@@ -110,6 +110,16 @@ impl Target {
             return Ok(Self::Bucket(bucket));
         }
         Ok(Self::Object(bucket, ObjectKey::parse(decode(raw_key)?)?))
+    }
+    /// What a raw path names in a bucket that is known already: all of it is the key, `/s3` included.
+    pub fn in_bucket(bucket: BucketName, raw_path: &str) -> Result<Self, S3Error> {
+        match raw_path {
+            "" | "/" => Ok(Self::Bucket(bucket)),
+            _ => {
+                let raw_key = raw_path.strip_prefix('/').ok_or_else(invalid_uri)?;
+                Ok(Self::Object(bucket, ObjectKey::parse(decode(raw_key)?)?))
+            }
+        }
     }
     /// The bucket, if any.
     pub fn bucket(&self) -> Option<&BucketName> {

@@ -86,6 +86,9 @@ enum Event {
 /// The store's processes and the signals to this one.
 pub struct Children {
     signals: UnixStream,
+    /// Readable after SIGHUP, once [`Children::pass_on_hangups`] was called.
+    hangups: UnixStream,
+    hangups_writer: UnixStream,
     running: Vec<Running>,
 }
 
@@ -111,10 +114,22 @@ impl Children {
             let writer = writer.try_clone().map_err(cannot_watch)?;
             signal_hook::low_level::pipe::register(signal, writer).map_err(cannot_watch)?;
         }
+        let (hangups, hangups_writer) = UnixStream::pair().map_err(cannot_watch)?;
         Ok(Self {
             signals,
+            hangups,
+            hangups_writer,
             running: Vec::new(),
         })
+    }
+
+    /// From here on SIGHUP, too, is not the end of the process: it goes to all children, which then open again what they
+    /// have open.
+    pub fn pass_on_hangups(&mut self) -> Result<()> {
+        let writer = self.hangups_writer.try_clone().map_err(cannot_watch)?;
+        signal_hook::low_level::pipe::register(signal_hook::consts::SIGHUP, writer)
+            .map(drop)
+            .map_err(cannot_watch)
     }
 
     /// Starts a child that ends when this process does, however it ends.
@@ -240,6 +255,13 @@ impl Children {
                 let _ = self.signals.read(&mut bytes)?;
                 return Ok(Event::Signal);
             }
+            if readable.hangup {
+                let _ = self.hangups.read(&mut [0; 64])?;
+                // One that is not ready may not handle the signal yet, and would end.
+                for running in self.running.iter().filter(|running| running.is_ready) {
+                    let _ = pidfd_send_signal(&running.pidfd, Signal::HUP);
+                }
+            }
             for (index, is_readable) in readable.outputs.iter().enumerate() {
                 let Some(running) = self.running.get_mut(index).filter(|_| *is_readable) else {
                     continue;
@@ -272,7 +294,10 @@ impl Children {
             tv_nsec: timeout.subsec_nanos().into(),
         });
         let count = self.running.len();
-        let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        let mut fds = vec![
+            PollFd::new(&self.signals, PollFlags::IN),
+            PollFd::new(&self.hangups, PollFlags::IN),
+        ];
         fds.extend(
             self.running
                 .iter()
@@ -292,6 +317,7 @@ impl Children {
         let mut happened = fds.iter().map(|fd| !fd.revents().is_empty());
         Ok(Some(Readable {
             signal: happened.next().unwrap_or(false),
+            hangup: happened.next().unwrap_or(false),
             ends: happened.by_ref().take(count).collect(),
             outputs: happened.collect(),
         }))
@@ -302,6 +328,7 @@ impl Children {
 #[derive(Default)]
 struct Readable {
     signal: bool,
+    hangup: bool,
     ends: Vec<bool>,
     outputs: Vec<bool>,
 }

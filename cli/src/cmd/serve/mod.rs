@@ -20,6 +20,7 @@ use clap::{Args, ValueEnum};
 use data_dir::DataDirs;
 use ready::{GatewayReady, NodeReady};
 use std::{
+    ffi::OsStr,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     path::PathBuf,
     process::Command,
@@ -55,6 +56,9 @@ pub struct ServeArgs {
     /// Verify nothing: everyone may do everything
     #[arg(long)]
     anonymous: bool,
+    /// Take AWS Signature Version 2 as well, for old clients: it is weak
+    #[arg(long)]
+    allow_sigv2: bool,
     /// How object requests reach their core
     #[arg(long, value_name = "HOW", default_value = "auto")]
     route: Route,
@@ -64,6 +68,18 @@ pub struct ServeArgs {
     /// The host clients are redirected to; needed for redirects when --host is a wildcard such as 0.0.0.0
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
+    /// A domain below which hosts are buckets, as in http://BUCKET.NAME:PORT/KEY; repeat it for several
+    #[arg(long = "domain", value_name = "NAME", default_value = "localhost")]
+    domains: Vec<String>,
+    /// A TOML file that says which further clients are redirected, or not; see corelane-gateway --print-redirect-table
+    #[arg(long, value_name = "FILE")]
+    redirect_table: Option<PathBuf>,
+    /// Write down every request, a line each, in a file; `-` is standard error. SIGHUP has the file opened again
+    #[arg(long, value_name = "FILE")]
+    access_log: Option<PathBuf>,
+    /// How the access log is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    access_log_format: LogFormat,
     /// When an upload is answered: `sync` when it survives a power failure, `none` when the operating system has it
     #[arg(long, value_name = "WHEN", default_value = "sync")]
     durability: Durability,
@@ -79,6 +95,35 @@ pub enum Durability {
     Sync,
     /// When the operating system has it; what came last is lost with the power
     None,
+}
+
+/// How the access log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Fields between spaces
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+impl ServeArgs {
+    /// The access log's flags, which gateway and node have in common.
+    fn access_log_flags(&self) -> Vec<&OsStr> {
+        let Some(file) = &self.access_log else {
+            return Vec::new();
+        };
+        let format = match self.access_log_format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        [
+            "--access-log".as_ref(),
+            file.as_os_str(),
+            "--access-log-format".as_ref(),
+            format.as_ref(),
+        ]
+        .into()
+    }
 }
 
 /// How object requests reach the core that owns the object.
@@ -125,6 +170,9 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     credentials::ensure_cluster_key(&data.control)?;
 
     let mut children = Children::new()?;
+    if args.access_log.as_ref().is_some_and(|file| file.as_os_str() != "-") {
+        children.pass_on_hangups()?;
+    }
     match start(args, &plan, &data, &gateway, &node, &mut children) {
         Ok((gateway, node)) => {
             let banner = Banner {
@@ -257,6 +305,16 @@ fn start(
     if args.no_handoff {
         gateway.arg("--no-handoff");
     }
+    if args.allow_sigv2 {
+        gateway.arg("--allow-sigv2");
+    }
+    if let Some(file) = &args.redirect_table {
+        gateway.arg("--redirect-table").arg(file);
+    }
+    gateway.args(args.access_log_flags());
+    for domain in &args.domains {
+        gateway.args(["--domain", domain]);
+    }
     children.spawn(Role::Gateway, gateway)?;
     let gateway: GatewayReady = children.wait_for_ready(Role::Gateway)?;
 
@@ -272,6 +330,7 @@ fn start(
         .arg("--cluster-key-file")
         .arg(data.control.join(credentials::CLUSTER_KEY_FILE))
         .args(["--gateway", &reachable.to_string()]);
+    node.args(args.access_log_flags());
     if args.durability == Durability::None {
         node.args(["--durability", "none"]);
     }

@@ -3,6 +3,7 @@ use crate::{
     auth::{
         lease::{Lease, LeasedCredential, LeasedOperations},
         sigv4::{Scope, SigningKey},
+        ticket::Principal,
     },
     cluster::map::{ShardEntry, ShardMap},
     digest::checksum::ChecksumType,
@@ -14,6 +15,11 @@ use crate::{
 fn lease(credential: LeasedCredential) -> Lease {
     Lease {
         credential,
+        principal: Principal {
+            user_id: "b".repeat(64),
+            display_name: "somebody".to_owned(),
+            access_key: "AKID".to_owned(),
+        },
         bucket: BucketGrant {
             id: BucketId(7),
             name: "training".to_owned(),
@@ -30,7 +36,6 @@ fn lease(credential: LeasedCredential) -> Lease {
 
 fn key() -> LeasedCredential {
     LeasedCredential::Key {
-        access_key: "AKID".to_owned(),
         scope: Scope {
             date: "20261123".to_owned(),
             region: "us-east-1".to_owned(),

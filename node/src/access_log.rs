@@ -1,0 +1,183 @@
+//! The node's access log: a line for each request that a core answers on a client's own connection. What comes through a
+//! gateway is in the gateway's log. A core puts a line into a queue and goes on; one thread of the node writes.
+
+use crate::{
+    admission::{Admitted, Authority, Work},
+    config::LogFormat,
+    core::{Core, unix_ms},
+};
+use proto::{
+    access_log::{
+        Entry, Format,
+        queue::{Lines, queue},
+    },
+    http::head::RequestHead,
+};
+use signal_hook::consts::SIGHUP;
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    net::IpAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+/// The name that stands for standard error.
+const STANDARD_ERROR: &str = "-";
+
+/// Where a core's lines go.
+#[derive(Debug, Clone)]
+pub struct AccessLog {
+    /// The queue to the writer.
+    pub lines: Lines,
+    /// How they are written.
+    pub format: Format,
+}
+
+/// The thread that writes.
+#[derive(Debug)]
+pub struct Writing {
+    lines: Lines,
+    thread: JoinHandle<()>,
+}
+
+impl Writing {
+    /// Writes what is left, and ends.
+    pub fn finish(self) {
+        self.lines.close();
+        // It can only have panicked, and said so.
+        let _ = self.thread.join();
+    }
+}
+
+/// Opens a log, a file or `-` for standard error, and starts the thread that writes it. SIGHUP has a file opened again.
+pub fn start(path: &Path, format: LogFormat) -> io::Result<(AccessLog, Writing)> {
+    let (lines, writer) = queue();
+    let log = open(path)?;
+    let reopen = Arc::new(AtomicBool::new(false));
+    if path != Path::new(STANDARD_ERROR) {
+        signal_hook::flag::register(SIGHUP, Arc::clone(&reopen))?;
+    }
+    let path: PathBuf = path.to_owned();
+    let body = move || {
+        let report = |error: &io::Error| tracing::error!(log = %path.display(), %error, "the access log");
+        writer.run(log, || open(&path), &reopen, report);
+    };
+    let thread = thread::Builder::new().name("access-log".to_owned()).spawn(body)?;
+    let format = match format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    let writing = Writing {
+        lines: lines.clone(),
+        thread,
+    };
+    Ok((AccessLog { lines, format }, writing))
+}
+
+fn open(path: &Path) -> io::Result<Box<dyn Write + Send>> {
+    if path == Path::new(STANDARD_ERROR) {
+        return Ok(Box::new(io::stderr()));
+    }
+    // It tells who reads what: nobody else's business. Appending, because a gateway writes to the same file.
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    Ok(Box::new(file))
+}
+
+/// A request as the log will tell of it, from its head to its end.
+#[derive(Debug)]
+pub struct Record {
+    log: AccessLog,
+    arrived: Instant,
+    unix_ms: u64,
+    client: Option<IpAddr>,
+    way: &'static str,
+    path: String,
+    user_agent: Vec<u8>,
+    user: String,
+    access_key: String,
+    operation: &'static str,
+    bucket: String,
+    key: String,
+}
+
+/// What is known at the end of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome<'o> {
+    /// The status; 0: not answered.
+    pub status: u16,
+    /// Bytes of its body that were taken.
+    pub received_bytes: u64,
+    /// Bytes of the answer's body that were sent.
+    pub sent_bytes: u64,
+    /// Its id.
+    pub request_id: &'o str,
+}
+
+impl Record {
+    /// Of a request that has just come, if there is a log. Without `head` it was no HTTP.
+    pub fn new(core: &Core, client: Option<IpAddr>, head: Option<&RequestHead>) -> Option<Box<Self>> {
+        let log = core.access_log.clone()?;
+        Some(Box::new(Self {
+            log,
+            arrived: Instant::now(),
+            unix_ms: unix_ms(),
+            client,
+            way: "redirect",
+            path: head.map(RequestHead::raw_path).unwrap_or_default().to_owned(),
+            user_agent: head
+                .and_then(|head| head.header("user-agent"))
+                .unwrap_or_default()
+                .to_vec(),
+            user: String::new(),
+            access_key: String::new(),
+            operation: "",
+            bucket: String::new(),
+            key: String::new(),
+        }))
+    }
+
+    /// What it was admitted for. `None`: somebody else writes it down, or it is no client's.
+    pub fn granted(mut self: Box<Self>, admitted: &Admitted) -> Option<Box<Self>> {
+        let Work::Object(object) = &admitted.work else {
+            return None;
+        };
+        self.way = match admitted.authority {
+            Authority::ProxiedTicket => return None,
+            Authority::Ticket => "redirect",
+            Authority::HandedTicket => "handoff",
+            Authority::Lease => "lease",
+        };
+        self.user.clone_from(&admitted.principal.display_name);
+        self.access_key.clone_from(&admitted.principal.access_key);
+        self.operation = object.operation.name();
+        self.bucket.clone_from(&object.bucket.name);
+        self.key.clone_from(&object.key);
+        Some(self)
+    }
+
+    /// Puts the line into the queue.
+    pub fn end(&self, outcome: Outcome<'_>) {
+        let entry = Entry {
+            unix_ms: self.unix_ms,
+            client: self.client,
+            user: &self.user,
+            access_key: &self.access_key,
+            operation: self.operation,
+            bucket: &self.bucket,
+            key: &self.key,
+            path: &self.path,
+            status: outcome.status,
+            received_bytes: outcome.received_bytes,
+            sent_bytes: outcome.sent_bytes,
+            duration: self.arrived.elapsed(),
+            way: self.way,
+            request_id: outcome.request_id,
+            user_agent: &self.user_agent,
+        };
+        self.log.lines.send(entry.line(self.log.format));
+    }
+}
