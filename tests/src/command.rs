@@ -9,6 +9,9 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+/// Environments so large that only `./scripts/test --all-clients` makes them.
+const HEAVY_ENVIRONMENTS: [&str; 2] = ["pytorch", "tensorflow"];
+
 /// Clients configured for one store, as its first user.
 #[derive(Debug)]
 pub struct Clients {
@@ -149,7 +152,8 @@ impl Clients {
         run(command)
     }
 
-    fn command(&self, program: &Path) -> Command {
+    /// A program with the credentials in its environment, and nothing of this process' own but `PATH`.
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()
@@ -157,6 +161,7 @@ impl Clients {
             .env("HOME", self.home())
             .env("LANG", "C.UTF-8")
             .env("TZ", "UTC")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("AWS_ACCESS_KEY_ID", &self.access_key)
             .env("AWS_SECRET_ACCESS_KEY", &self.secret_key)
             .env("AWS_DEFAULT_REGION", "us-east-1")
@@ -202,12 +207,22 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// A program of the virtual environment that `./scripts/test` makes.
+/// A program of the virtual environment that most Python clients share.
 fn venv(name: &str) -> PathBuf {
-    let path = workspace().join(".venv/bin").join(name);
+    program_of_environment("base", name)
+}
+
+/// A program of one of the virtual environments that `./scripts/test` makes from `tests/requirements`.
+pub fn program_of_environment(environment: &str, name: &str) -> PathBuf {
+    let path = workspace().join(".venv").join(environment).join("bin").join(name);
+    let flag = if HEAVY_ENVIRONMENTS.contains(&environment) {
+        " --all-clients"
+    } else {
+        ""
+    };
     assert!(
         path.exists(),
-        "{} is missing; run ./scripts/test, which installs it",
+        "{} is missing; ./scripts/test{flag} installs it",
         path.display()
     );
     path

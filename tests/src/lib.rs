@@ -10,6 +10,8 @@ pub mod directory;
 pub mod history;
 pub mod lanes;
 pub mod linear;
+pub mod matrix;
+pub mod metrics;
 pub mod process;
 pub mod random;
 pub mod raw;

@@ -4,6 +4,7 @@
 use corelane_tests::{
     command::Clients,
     directory::{Directory, program},
+    metrics::sum,
     process::{signal, wait_for},
     raw::{Connection, Response},
     request::Request,
@@ -28,21 +29,6 @@ fn metrics(store: &Store) -> String {
     let text = answer.text();
     assert!(text.ends_with("# EOF\n"), "{text}");
     text
-}
-
-/// The sum over all samples of a name that have these labels.
-#[track_caller]
-fn sum(text: &str, name: &str, labels: &[(&str, &str)]) -> u64 {
-    let samples = text.lines().filter(|line| {
-        let rest = line.strip_prefix(name).unwrap_or_default();
-        rest.starts_with(['{', ' '])
-            && labels
-                .iter()
-                .all(|(label, value)| rest.contains(&format!("{label}=\"{value}\"")))
-    });
-    samples
-        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
-        .sum()
 }
 
 fn fdatasyncs(text: &str) -> u64 {
