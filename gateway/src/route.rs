@@ -74,7 +74,13 @@ fn can_redirect(request: &Request<'_>, connection: &Connection, core: &Core) -> 
     let is_s3cmd_head = head.method() == Method::Head && redirect_table::is_s3cmd(head);
     let has_body = !matches!(head.framing(), BodyFraming::None | BodyFraming::Length(0));
     let has_odd_body = has_body && head.method() != Method::Put;
-    !connection.relayed && core.advertise.is_some() && !is_s3cmd_head && !has_odd_body
+    // It holds the Content-Length of the 307 against the body of the 204, which has no such header.
+    let is_delete_of_sdk_cpp = head.method() == Method::Delete
+        && head
+            .header_str("user-agent")
+            .is_some_and(|user_agent| user_agent.contains("aws-sdk-cpp"));
+    let is_followed = !is_s3cmd_head && !has_odd_body && !is_delete_of_sdk_cpp;
+    !connection.relayed && core.advertise.is_some() && is_followed
 }
 
 /// Whether the client has come back to the gateway after a redirect, now or lately.

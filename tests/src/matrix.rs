@@ -9,19 +9,21 @@ use crate::{
 };
 use std::path::{Path, PathBuf};
 
-/// Every `--route` that clients are tried with.
-pub const ROUTES: &[Route] = &[Route::Auto, Route::Redirect, Route::Proxy];
+/// Every way to the cores that clients are tried with.
+pub const ROUTES: &[Route] = &[Route::Handoff, Route::Auto, Route::Redirect, Route::Proxy];
 
 /// Flags of `corelane serve` besides the route, for what some clients use and the store does not do by default.
-const SERVE_FLAGS: &[&str] = &[];
+const SERVE_FLAGS: &[&str] = &["--allow-sigv2"];
 
 /// What a script prints at its end, and a step of it that was left out because the store cannot do it yet.
 const PASSED: &str = "all passed";
 const NOT_RUN: &str = "not run: ";
 
-/// A value of `--route`.
+/// How a store is told to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
+    /// As it does by default on one host, where it is plain HTTP: connections are passed to the cores.
+    Handoff,
     /// By the table of what clients are known to follow.
     Auto,
     /// All object data is redirected.
@@ -103,11 +105,12 @@ pub struct Client {
 }
 
 impl Route {
-    fn as_str(self) -> &'static str {
+    fn flags(self) -> &'static [&'static str] {
         match self {
-            Self::Auto => "auto",
-            Self::Redirect => "redirect",
-            Self::Proxy => "proxy",
+            Self::Handoff => &["--route", "auto"],
+            Self::Auto => &["--route", "auto", "--no-handoff"],
+            Self::Redirect => &["--route", "redirect"],
+            Self::Proxy => &["--route", "proxy"],
         }
     }
 }
@@ -131,7 +134,12 @@ impl Client {
     #[track_caller]
     pub fn try_every_route(&self, scheme: Scheme) {
         for route in ROUTES {
-            if *route != Route::Redirect || self.follows != Follows::Nothing {
+            let is_for_it = match route {
+                Route::Handoff => scheme == Scheme::Http,
+                Route::Redirect => self.follows != Follows::Nothing,
+                Route::Auto | Route::Proxy => true,
+            };
+            if is_for_it {
                 self.try_route(scheme, *route);
             }
         }
@@ -139,8 +147,7 @@ impl Client {
 
     #[track_caller]
     fn try_route(&self, scheme: Scheme, route: Route) {
-        let mut flags = vec!["--route", route.as_str()];
-        flags.extend(SERVE_FLAGS);
+        let mut flags = [route.flags(), SERVE_FLAGS].concat();
         if scheme == Scheme::Https {
             flags.push("--tls");
         }
@@ -172,11 +179,10 @@ impl Client {
             }
         }
         let ended = run(command);
-        println!("{} {}\n{}", target.endpoint, route.as_str(), ended.stdout);
+        println!("{} {route:?}\n{}", target.endpoint, ended.stdout);
         assert!(
             ended.code == 0 && ended.stdout.trim_end().ends_with(PASSED),
-            "--route {}: {ended}",
-            route.as_str()
+            "{route:?}: {ended}"
         );
         for line in ended.stdout.lines().filter(|line| line.starts_with(NOT_RUN)) {
             eprintln!("{}: {line}", self.script);
@@ -189,7 +195,7 @@ impl Client {
     fn check_ways(&self, route: Route, metrics: &str) {
         let (reads, uploads) = match route {
             Route::Auto => (self.reads, self.uploads),
-            Route::Proxy => (Redirected::None, Redirected::None),
+            Route::Handoff | Route::Proxy => (Redirected::None, Redirected::None),
             Route::Redirect if self.follows == Follows::Everything => (Redirected::Some, Redirected::Some),
             Route::Redirect => (Redirected::Some, Redirected::Any),
         };
@@ -207,9 +213,14 @@ impl Client {
             };
             assert!(
                 as_expected,
-                "{operation} with --route {}: {redirected} redirected, {proxied} proxied, expected: {expected:?}",
-                route.as_str()
+                "{operation}, {route:?}: {redirected} redirected, {proxied} proxied, expected: {expected:?}"
             );
+            let handed = count("handoff");
+            match route {
+                // Some leave uploading to others.
+                Route::Handoff => assert!(handed > 0 || operation == "PutObject", "no {operation} was passed on"),
+                _ => assert_eq!(handed, 0, "{operation}, {route:?}"),
+            }
         }
     }
 }

@@ -98,6 +98,25 @@ fn what_is_not_object_data_is_never_redirected() {
     }
 }
 
+/// What the AWS SDK for C++ (pyarrow, TensorFlow) reads out of a 307: a Content-Length there is the object's size to it.
+#[test]
+fn redirects_do_not_confuse_the_sdk_for_c_plus_plus() {
+    let store = store("redirect");
+    let object = |method| Request::object(method, BUCKET, "key").header("User-Agent", "aws-sdk-cpp/1.11.594");
+    store.send_following(object("PUT").body("content")).expect_status(200);
+    let head = store.send(object("HEAD")).expect_status(307);
+    assert_eq!(head.header("content-length"), None);
+    assert!(
+        store
+            .send(object("GET"))
+            .expect_status(307)
+            .header("content-length")
+            .is_some()
+    );
+    // It holds the length of the 307 against the body of the 204.
+    store.send(object("DELETE")).expect_status(204);
+}
+
 #[test]
 fn a_proxying_store_never_redirects() {
     let store = store("proxy");
