@@ -2,6 +2,7 @@
 //! do.
 
 use crate::{
+    certificate::Certificate,
     config::{Config, Durability},
     core::{Core, CoreParts},
     error::BootError,
@@ -14,6 +15,7 @@ use crate::{
     mountpath_set::MountpathSet,
     rt::{self, Listener},
     server,
+    tls::CoreTls,
 };
 use mountpath::{
     layout::{ShardPaths, random_uuid},
@@ -22,6 +24,7 @@ use mountpath::{
 use proto::{
     auth::{sigv4, ticket::TicketKey},
     cluster::map::{CoreAddress, NodeInfo},
+    tls::settings::TlsSettings,
 };
 use std::{
     io,
@@ -40,6 +43,8 @@ use std::{
 pub struct Node {
     /// What it told its gateways.
     pub info: NodeInfo,
+    /// What it shows to clients that speak TLS.
+    pub certificate: Option<Certificate>,
     threads: Vec<JoinHandle<Option<()>>>,
     finished: Receiver<()>,
 }
@@ -57,6 +62,10 @@ struct CorePlan {
 pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootError> {
     let cpus = cpus(config)?;
     let key = read_cluster_key(config)?;
+    let certificate = Certificate::load(config)?;
+    let tls = certificate
+        .as_ref()
+        .map(|certificate| Arc::clone(&certificate.settings));
     let mountpaths = MountpathSet::open(&config.mountpaths, cpus.len())?;
     let node = mountpaths.node;
     let plans = plan(config, &cpus, &mountpaths)?;
@@ -95,6 +104,7 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             node,
             key,
             gateways: config.gateways.clone(),
+            tls: tls.clone(),
             memory,
             connections_max: connections_max(cpus.len(), shard_count),
             sync: config.durability == Durability::Sync,
@@ -113,11 +123,12 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
     drop(reports);
     let failed = await_cores(&ready, threads.len())?;
     leave_out(&mut info, failed, shard_count)?;
-    join_cluster(key, &info, config, stopping)?;
+    join_cluster(key, &info, config, tls, stopping)?;
     // The directories stay locked until the process ends.
     std::mem::forget(mountpaths);
     Ok(Node {
         info,
+        certificate,
         threads,
         finished,
     })
@@ -252,6 +263,7 @@ struct CoreSettings {
     node: [u8; 16],
     key: [u8; 32],
     gateways: Vec<SocketAddr>,
+    tls: Option<Arc<TlsSettings>>,
     memory: usize,
     connections_max: usize,
     sync: bool,
@@ -308,6 +320,7 @@ async fn run_core(
         unavailable,
         ticket_key: TicketKey::from_bytes(settings.key),
         gateways: settings.gateways,
+        tls: settings.tls.map(CoreTls::new),
         memory: settings.memory,
         connections_max: settings.connections_max,
         stopping: settings.stopping,
@@ -327,8 +340,14 @@ async fn run_core(
 }
 
 /// Registers once, then keeps registering in the background.
-fn join_cluster(key: [u8; 32], info: &NodeInfo, config: &Config, stopping: &Arc<AtomicBool>) -> Result<(), BootError> {
-    let membership = Membership::new(TicketKey::from_bytes(key), info.clone(), config.gateways.clone());
+fn join_cluster(
+    key: [u8; 32],
+    info: &NodeInfo,
+    config: &Config,
+    tls: Option<Arc<TlsSettings>>,
+    stopping: &Arc<AtomicBool>,
+) -> Result<(), BootError> {
+    let membership = Membership::new(TicketKey::from_bytes(key), info.clone(), config.gateways.clone(), tls);
     match membership.register() {
         Ok(()) => {}
         Err(RegisterError::Refused(reason)) => return Err(BootError::Refused(reason)),

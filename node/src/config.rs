@@ -76,6 +76,13 @@ pub struct Config {
     /// When an upload is answered: `sync` after it is on the disk, `none` after it was written.
     #[arg(long, value_enum, default_value_t = Durability::Sync)]
     pub durability: Durability,
+    /// Speak HTTPS only, with this certificate: a PEM file, with those that signed it behind it if there are any. The
+    /// gateways must have the same one. SIGHUP reads it again.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key: a PEM file without a passphrase.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// When a change is acknowledged.

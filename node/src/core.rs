@@ -1,6 +1,6 @@
 //! One core: what its connections share. Single-threaded; nothing here is locked or atomic but the stop flag.
 
-use crate::{cache::BlockCache, deadline::Deadlines, stats::Counters, window::Window};
+use crate::{cache::BlockCache, deadline::Deadlines, stats::Counters, tls::CoreTls, window::Window};
 use mountpath::{
     buffer::{BufferPool, Reservation},
     shard_store::ShardStore,
@@ -31,6 +31,8 @@ pub struct Core {
     pub ticket_key: TicketKey,
     /// Where requests without a ticket go.
     pub gateways: Vec<SocketAddr>,
+    /// TLS, on all its connections or none.
+    pub tls: Option<Rc<CoreTls>>,
     /// Verified blocks.
     pub cache: BlockCache,
     /// Buffers uploads are received into.
@@ -70,6 +72,8 @@ pub struct CoreParts {
     pub ticket_key: TicketKey,
     /// See [`Core`].
     pub gateways: Vec<SocketAddr>,
+    /// See [`Core`].
+    pub tls: Option<Rc<CoreTls>>,
     /// Bytes of memory: three eighths for the cache, three eighths for uploads, one eighth for blocks being sent; the
     /// shards have the rest for their indexes.
     pub memory: usize,
@@ -91,6 +95,7 @@ impl Core {
             unavailable: parts.unavailable,
             ticket_key: parts.ticket_key,
             gateways: parts.gateways,
+            tls: parts.tls,
             cache: BlockCache::new(parts.memory / 8 * 3),
             receiving: BufferPool::new(parts.memory / 8 * 3),
             sending: BufferPool::new(parts.memory / 8),

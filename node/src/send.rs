@@ -106,6 +106,8 @@ impl<'c> PayloadSender<'c> {
                     head = head.get(of_head..).unwrap_or_default();
                     self.advance((sent - of_head) as u64);
                     deadline.set(BODY_TIMEOUT);
+                    // A client on another processor can take everything as fast as it comes.
+                    rt::yield_if_needed().await;
                 }
                 None => self.wait_writable(stream, &mut head, deadline).await?,
             }
@@ -168,7 +170,10 @@ impl<'c> PayloadSender<'c> {
             return Ok(());
         }
         let mut tail = [0u8; STALLED_TAIL_BYTES];
-        let count = {
+        let count = if stream.is_tls() {
+            // The stream waits with the end of a batch that it has already.
+            0
+        } else {
             let window = self.window.borrow();
             let Some(Slot::Loaded(loaded)) = window.slots.front() else {
                 return Ok(());

@@ -40,6 +40,12 @@ async fn accept(core: Rc<Core>, listener: Listener) {
                     continue;
                 };
                 stream.count_into(&core.counters.traffic);
+                if let Some(tls) = &core.tls
+                    && let Err(error) = stream.begin_tls(tls)
+                {
+                    tracing::warn!(%error, "TLS cannot begin");
+                    continue;
+                }
                 let deadline = core.deadlines.add(stream.number(), HEAD_TIMEOUT);
                 let core = Rc::clone(&core);
                 rt::spawn(async move {
@@ -64,6 +70,9 @@ async fn serve(core: &Rc<Core>, stream: Stream, deadline: Rc<Deadline>) {
         inbox: Inbox::default(),
         deadline,
     };
+    if let Err(error) = connection.stream.handshake().await {
+        return connection.handshake_failed(&error).await;
+    }
     let mut first = true;
     loop {
         let outcome = recv::head(
