@@ -1,6 +1,6 @@
 //! Flags, and the two secret files they name.
 
-use crate::catalog::RootKey;
+use crate::{catalog::RootKey, certificate::Certificate};
 use clap::{Parser, ValueEnum};
 use proto::auth::{sigv4::from_hex, ticket::TicketKey};
 use std::{
@@ -43,6 +43,13 @@ pub struct Flags {
     /// How object requests reach their core.
     #[arg(long, value_enum, default_value_t = RouteMode::Auto)]
     pub route: RouteMode,
+    /// Speak HTTPS with this certificate: a PEM file, with those that signed it behind it if there are any. The nodes must
+    /// have the same one. SIGHUP reads it again.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key: a PEM file without a passphrase.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
 }
 
 impl Flags {
@@ -55,6 +62,13 @@ impl Flags {
         addresses
             .next()
             .ok_or_else(|| format!("{} names no address; give --listen HOST:PORT", self.listen))
+    }
+    /// The certificate, with HTTPS.
+    pub fn certificate(&self) -> Result<Option<Certificate>, String> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Certificate::load(certificate, key).map(Some),
+            _ => Ok(None),
+        }
     }
     /// The cluster key.
     pub fn cluster_key(&self) -> Result<TicketKey, String> {

@@ -12,6 +12,7 @@ use crate::{
     non_followers::NonFollowers,
     request_id::RequestIds,
     rt::Watchdog,
+    tls::GatewayTls,
 };
 use proto::auth::ticket::TicketKey;
 use std::{cell::Cell, rc::Rc};
@@ -28,6 +29,8 @@ pub struct Gateway {
     pub cluster: Cluster,
     /// Connections to cores.
     pub pool: CorePool,
+    /// TLS, on all connections or none: those of clients and those to cores.
+    pub tls: Option<Rc<GatewayTls>>,
     /// Seals and opens tickets.
     pub ticket_key: TicketKey,
     /// Ids of requests.
@@ -54,7 +57,13 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway over a catalog. Called on the runtime: it starts tasks.
-    pub fn new(catalog: Rc<Catalog>, ticket_key: TicketKey, route: RouteMode, anonymous: bool) -> Self {
+    pub fn new(
+        catalog: Rc<Catalog>,
+        ticket_key: TicketKey,
+        route: RouteMode,
+        anonymous: bool,
+        tls: Option<Rc<GatewayTls>>,
+    ) -> Self {
         let watchdog = Watchdog::default();
         crate::rt::spawn(watchdog.clone().watch());
         Self {
@@ -62,7 +71,8 @@ impl Gateway {
             route,
             cluster: Cluster::new(Rc::clone(&catalog)),
             catalog,
-            pool: CorePool::new(watchdog.clone()),
+            pool: CorePool::new(watchdog.clone(), tls.clone()),
+            tls,
             ticket_key,
             request_ids: RequestIds::new(),
             date: DateHeader::default(),

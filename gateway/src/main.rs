@@ -6,6 +6,7 @@ mod answer;
 mod auth;
 mod body;
 mod catalog;
+mod certificate;
 mod clock;
 mod cluster;
 mod config;
@@ -40,13 +41,15 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod ticketing;
+mod tls;
 
 use catalog::Catalog;
 use clap::Parser;
 use config::{Flags, RouteMode};
 use gateway::Gateway;
-use std::{io::Write, process::ExitCode, rc::Rc};
+use std::{io::Write, process::ExitCode, rc::Rc, sync::Arc};
 use store::redb::RedbStore;
+use tls::GatewayTls;
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -80,7 +83,9 @@ async fn run(flags: Flags) -> Result<(), String> {
     let address = flags.listen_address()?;
     let ticket_key = flags.cluster_key()?;
     let root_key = flags.root_key()?;
-    let termination = rt::Termination::new().map_err(|error| format!("cannot handle signals: {error}"))?;
+    let certificate = flags.certificate()?;
+    let no_signals = |error| format!("cannot handle signals: {error}");
+    let termination = rt::Termination::new().map_err(no_signals)?;
     std::fs::create_dir_all(&flags.state).map_err(|error| {
         format!(
             "cannot create {}: {error}; give a writable --state directory",
@@ -91,7 +96,19 @@ async fn run(flags: Flags) -> Result<(), String> {
     let catalog = Catalog::open(Box::new(store), root_key)
         .await
         .map_err(|error| error.to_string())?;
-    let gateway = Rc::new(Gateway::new(Rc::new(catalog), ticket_key, flags.route, flags.anonymous));
+    let mut tls = None;
+    if let Some(certificate) = certificate {
+        tls = Some(GatewayTls::new(Arc::clone(&certificate.settings)));
+        let mut hangup = rt::Hangup::new().map_err(no_signals)?;
+        rt::spawn(async move {
+            loop {
+                hangup.wait().await;
+                certificate.reload();
+            }
+        });
+    }
+    let gateway = Gateway::new(Rc::new(catalog), ticket_key, flags.route, flags.anonymous, tls);
+    let gateway = Rc::new(gateway);
     s3::delete_bucket::recover(&gateway);
     let listener = server::bind(address)
         .await

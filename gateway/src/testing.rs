@@ -80,7 +80,13 @@ where
             .create_bucket("bucket", "root", ChecksumType::Md5)
             .await
             .unwrap();
-        let gateway = Rc::new(Gateway::new(catalog, TicketKey::from_bytes(CLUSTER_KEY), route, true));
+        let gateway = Rc::new(Gateway::new(
+            catalog,
+            TicketKey::from_bytes(CLUSTER_KEY),
+            route,
+            true,
+            None,
+        ));
         let info = NodeInfo {
             node: [9; 16],
             address: "127.0.0.1".to_owned(),
