@@ -4,11 +4,11 @@
 mod banner;
 mod children;
 pub mod credentials;
-mod data_dir;
+pub mod data_dir;
 mod health;
 mod kernel;
-mod private_file;
 mod ready;
+mod tls;
 
 use crate::{
     error::{CliError, Result},
@@ -24,12 +24,15 @@ use std::{
     path::PathBuf,
     process::Command,
 };
+use tls::{Tls, TlsArgs};
 
 const EXAMPLES: &str = "\
 Examples:
   corelane serve
   corelane serve --data /disk1 --data /disk2 --port 9000
   corelane serve --host 0.0.0.0 --advertise store.example.org
+  corelane serve --tls
+  corelane serve --tls-cert server.pem --tls-key server.key
   CORELANE_ACCESS_KEY=me CORELANE_SECRET_KEY=only-for-me corelane serve
 
 The first start makes credentials, keeps them in DIR/control/credentials.json (0600) and prints them with lines to
@@ -64,6 +67,8 @@ pub struct ServeArgs {
     /// When an upload is answered: `sync` when it survives a power failure, `none` when the operating system has it
     #[arg(long, value_name = "WHEN", default_value = "sync")]
     durability: Durability,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Print one line `READY {"port":..,"core_ports":[..],"pid":..}` for programs in place of the text for people
     #[arg(long)]
     json: bool,
@@ -120,9 +125,12 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let data = DataDirs::open(&args.data)?;
     let credentials = credentials::load_or_create(&data.control, first_credentials)?;
     credentials::ensure_cluster_key(&data.control)?;
+    let tls = args.tls.prepare(&plan, &args.host, &data)?;
 
-    let mut children = Children::new()?;
-    match start(args, &plan, &data, &gateway, &node, &mut children) {
+    let mut children = Children::new(args.tls.is_on())?;
+    data.note_process(args.tls.is_on())?;
+    let programs = Programs { gateway, node };
+    match start(args, &plan, &data, tls.as_ref(), &programs, &mut children) {
         Ok((gateway, node)) => {
             let banner = Banner {
                 address: SocketAddr::new(plan.address, gateway.port),
@@ -131,6 +139,7 @@ pub fn run(args: &ServeArgs) -> Result<()> {
                 data: &args.data,
                 credentials: (!args.anonymous).then_some(&credentials),
                 redirects_off: plan.advertise.is_none() && args.route != Route::Proxy,
+                tls: tls.as_ref(),
             };
             if args.json {
                 banner.print_json()
@@ -229,15 +238,27 @@ fn check_advertised(host: &str) -> Result<String> {
     }
 }
 
+/// Where the store's programs are.
+struct Programs {
+    gateway: PathBuf,
+    node: PathBuf,
+}
+
 fn start(
     args: &ServeArgs,
     plan: &Plan,
     data: &DataDirs,
-    gateway_path: &std::path::Path,
-    node_path: &std::path::Path,
+    tls: Option<&Tls>,
+    programs: &Programs,
     children: &mut Children,
 ) -> std::result::Result<(GatewayReady, NodeReady), Interrupted> {
-    let mut gateway = Command::new(gateway_path);
+    let certificate = |command: &mut Command| {
+        if let Some(tls) = tls {
+            command.arg("--tls-cert").arg(&tls.files.certificate);
+            command.arg("--tls-key").arg(&tls.files.key);
+        }
+    };
+    let mut gateway = Command::new(&programs.gateway);
     gateway
         .arg("--listen")
         .arg(SocketAddr::new(plan.address, args.port).to_string())
@@ -251,11 +272,12 @@ fn start(
     if args.anonymous {
         gateway.arg("--anonymous");
     }
+    certificate(&mut gateway);
     children.spawn(Role::Gateway, gateway)?;
     let gateway: GatewayReady = children.wait_for_ready(Role::Gateway)?;
 
     let reachable = SocketAddr::new(reachable(plan.address), gateway.port);
-    let mut node = Command::new(node_path);
+    let mut node = Command::new(&programs.node);
     for path in &data.paths {
         node.arg("--mountpath").arg(path);
     }
@@ -272,9 +294,11 @@ fn start(
     if let Some(host) = &plan.advertise {
         node.args(["--advertise", host]);
     }
+    certificate(&mut node);
     children.spawn(Role::Node, node)?;
     let node: NodeReady = children.wait_for_ready(Role::Node)?;
-    health::wait_until_healthy(reachable, children)?;
+    let client = tls.map(Tls::client).transpose()?;
+    health::wait_until_healthy(reachable, client.as_ref(), children)?;
     Ok((gateway, node))
 }
 
