@@ -187,7 +187,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Sends all bytes. With TLS, also what [`Stream::try_send`] has taken and the socket has not.
+    /// Sends all bytes.
     pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         if let Some(tls) = self.tls.clone() {
             return poll_fn(|context| tls.poll_write_all(self, context, &mut bytes)).await;
@@ -203,11 +203,19 @@ impl Stream {
     }
 
     /// Sends what the socket takes at once of several slices, in one system call; `None` when it takes nothing now. With
-    /// TLS it takes a batch at a time, and may keep the end of it.
+    /// TLS it takes a batch at a time, and may keep the end of it: see [`Stream::progress`].
     pub fn try_send(&self, slices: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
         match &self.tls {
             None => self.send_now(slices),
             Some(tls) => tls.try_send(self, slices),
+        }
+    }
+
+    /// With TLS, waits until the socket has taken some of what [`Stream::try_send`] has kept. Whether nothing is kept.
+    pub async fn progress(&mut self) -> io::Result<bool> {
+        match self.tls.clone() {
+            None => Ok(true),
+            Some(tls) => poll_fn(|context| tls.poll_progress(self, context)).await,
         }
     }
 

@@ -112,6 +112,9 @@ impl<'c> PayloadSender<'c> {
                 None => self.wait_writable(stream, &mut head, deadline).await?,
             }
         }
+        while !stream.progress().await? {
+            deadline.set(BODY_TIMEOUT);
+        }
         Ok(())
     }
 
@@ -164,16 +167,20 @@ impl<'c> PayloadSender<'c> {
         deadline: &Deadline,
     ) -> Result<(), SendError> {
         deadline.set(BODY_TIMEOUT);
+        if stream.is_tls() {
+            // It has taken a batch, and waits with the end of it.
+            self.note_stalled();
+            let result = stream.progress().await;
+            self.window.borrow_mut().set_stalled(false);
+            return result.map(drop).map_err(SendError::from);
+        }
         if !head.is_empty() {
             let rest = std::mem::take(head);
             stream.write_all(rest).await?;
             return Ok(());
         }
         let mut tail = [0u8; STALLED_TAIL_BYTES];
-        let count = if stream.is_tls() {
-            // The stream waits with the end of a batch that it has already.
-            0
-        } else {
+        let count = {
             let window = self.window.borrow();
             let Some(Slot::Loaded(loaded)) = window.slots.front() else {
                 return Ok(());
@@ -185,15 +192,19 @@ impl<'c> PayloadSender<'c> {
             }
             count
         };
-        let note = self.window.borrow_mut().set_stalled(true);
-        if note {
-            self.core.note_stalled(&self.window);
-        }
+        self.note_stalled();
         let result = stream.write_all(tail.get(..count).unwrap_or_default()).await;
         self.window.borrow_mut().set_stalled(false);
         result?;
         self.advance(count as u64);
         Ok(())
+    }
+
+    fn note_stalled(&self) {
+        let note = self.window.borrow_mut().set_stalled(true);
+        if note {
+            self.core.note_stalled(&self.window);
+        }
     }
 
     /// Makes sure that the block at the current position is loaded.

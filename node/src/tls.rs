@@ -215,6 +215,16 @@ impl ConnectionTls {
         self.write_out(&mut Now(stream))
     }
 
+    /// Waits until the socket has taken something of what it had no room for; whether it has everything then.
+    pub fn poll_progress(&self, stream: &mut Stream, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let unsent_bytes = self.unsent_bytes.get();
+        match self.poll_flush(stream, context)? {
+            Poll::Ready(()) => Poll::Ready(Ok(true)),
+            Poll::Pending if self.unsent_bytes.get() < unsent_bytes => Poll::Ready(Ok(false)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
     fn poll_flush(&self, stream: &mut Stream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.write_out(&mut WhenWritable { stream, context }) {
             Ok(true) => Poll::Ready(Ok(())),
