@@ -36,7 +36,7 @@ pub const TLS_BATCH_BYTES_MAX: usize = RELAY_BUFFER_BYTES_MAX;
 /// The same once many peers do not take what is sent: one record.
 pub const TLS_BATCH_BYTES_MIN: usize = 16 * 1024;
 /// Encrypted and unsent bytes from which on batches are small.
-pub const TLS_UNSENT_BYTES: usize = 32 * 1024 * 1024;
+pub const TLS_UNSENT_BYTES: usize = 8 * 1024 * 1024;
 /// Ciphertext received at once: little when there is little room for its plaintext, since what has none is held.
 pub const TLS_RECEIVE_BYTES_MIN: usize = 8 * 1024;
 /// Ciphertext received at once for a large buffer; there is one such buffer.
