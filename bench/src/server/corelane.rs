@@ -1,6 +1,7 @@
 //! Corelane: `corelane serve` with its gateway and node, all on the server core.
 
 use super::{
+    certificate::Certificate,
     cpu,
     process::{Server, ServerProcess},
 };
@@ -15,6 +16,7 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// What `corelane serve --json` prints when it serves.
@@ -53,12 +55,20 @@ pub fn cluster_key(directory: &Path) -> Result<TicketKey> {
 
 /// Starts the binaries found in `binaries` with their data below `directory`.
 pub fn start(binaries: &Path, directory: &Path) -> Result<Server> {
+    start_with(binaries, directory, None)
+}
+
+/// The same with HTTPS if there is a certificate.
+pub fn start_with(binaries: &Path, directory: &Path, certificate: Option<&Certificate>) -> Result<Server> {
     let program = self::program(binaries, "corelane")?;
     for name in ["corelane-gateway", "corelane-node"] {
         self::program(binaries, name)?;
     }
     let data = data(directory).display().to_string();
-    let arguments = [
+    let tls = certificate.map(|certificate| Arc::clone(&certificate.client));
+    let paths = certificate
+        .map(|certificate| [&certificate.certificate, &certificate.key].map(|path| path.display().to_string()));
+    let mut arguments = vec![
         "serve",
         "--anonymous",
         "--json",
@@ -69,11 +79,14 @@ pub fn start(binaries: &Path, directory: &Path) -> Result<Server> {
         "--data",
         &data,
     ];
+    if let Some([certificate, key]) = &paths {
+        arguments.extend(["--tls-cert", certificate, "--tls-key", key]);
+    }
     let mut serve = ServerProcess::spawn("corelane", &program, &arguments, directory.join("corelane.log"))?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, serve.ready::<Ready>(START_MAX, |_| {})?.port));
     serve.wait_until(|| {
         matches!(
-            Session::open(address).and_then(|mut session| session.status(HEALTH_PATH)),
+            Session::open_with(address, tls.clone()).and_then(|mut session| session.status(HEALTH_PATH)),
             Ok(200)
         )
     })?;
@@ -89,5 +102,5 @@ pub fn start(binaries: &Path, directory: &Path) -> Result<Server> {
     if workers.len() != 2 {
         return Err(serve.failure("does not run one gateway and one node"));
     }
-    Ok(serve.serving(address, workers))
+    Ok(serve.serving(address, workers).with_tls(tls))
 }
