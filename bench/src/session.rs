@@ -7,19 +7,29 @@ use crate::{
         client::Location,
         connection::Answer,
         request::{Method, Payload, Request},
+        wire::Tls,
     },
     subject::ROUTE_HEADER,
 };
+use rustls::{ClientConnection, StreamOwned};
 use std::{
-    io::{ErrorKind, Read, Write},
+    fmt::Debug,
+    io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::Arc,
 };
+
+/// A socket, or TLS over one.
+trait Duplex: Read + Write + Debug {}
+
+impl<T: Read + Write + Debug> Duplex for T {}
 
 /// A connection to one server.
 #[derive(Debug)]
 pub struct Session {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     address: SocketAddr,
+    tls: Tls,
     authority: String,
     /// Bytes received and not consumed.
     pending: Vec<u8>,
@@ -38,10 +48,15 @@ struct Head {
 impl Session {
     /// Connects.
     pub fn open(address: SocketAddr) -> Result<Self> {
-        let stream = connect(address)?;
+        Self::open_with(address, None)
+    }
+
+    /// Connects, with TLS if there is any.
+    pub fn open_with(address: SocketAddr, tls: Tls) -> Result<Self> {
         Ok(Self {
-            stream,
+            stream: connect(address, &tls)?,
             address,
+            tls,
             authority: address.to_string(),
             pending: Vec::new(),
         })
@@ -215,7 +230,7 @@ impl Session {
 
     fn renew(&mut self, close: bool) -> Result<()> {
         if close {
-            self.stream = connect(self.address)?;
+            self.stream = connect(self.address, &self.tls)?;
             self.pending.clear();
         }
         Ok(())
@@ -230,7 +245,7 @@ impl Session {
     }
 }
 
-fn connect(address: SocketAddr) -> Result<TcpStream> {
+fn connect(address: SocketAddr, tls: &Tls) -> Result<Box<dyn Duplex>> {
     let stream = TcpStream::connect(address).context(format_args!("connect to {address}"))?;
     stream.set_nodelay(true).context("set TCP_NODELAY")?;
     stream
@@ -239,5 +254,10 @@ fn connect(address: SocketAddr) -> Result<TcpStream> {
     stream
         .set_write_timeout(Some(SET_UP_TIMEOUT))
         .context("set a time-out")?;
-    Ok(stream)
+    let Some(tls) = tls else {
+        return Ok(Box::new(stream));
+    };
+    let connection = ClientConnection::new(Arc::clone(tls), address.ip().into());
+    let connection = connection.map_err(io::Error::other).context("begin TLS")?;
+    Ok(Box::new(StreamOwned::new(connection, stream)))
 }

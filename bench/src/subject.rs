@@ -48,13 +48,15 @@ impl<'a> Subject<'a> {
         match self {
             // nginx makes the folder with the first object.
             Self::Nginx(_) => Ok(()),
-            Self::Corelane(server, _) => Session::open(server.address())?.put(BUCKET_PATH, pattern.payload(0, 0)),
+            Self::Corelane(server, _) => {
+                Session::open_with(server.address(), server.tls())?.put(BUCKET_PATH, pattern.payload(0, 0))
+            }
         }
     }
 
     /// Makes the objects a GET cell reads, and reads each back to compare it.
     pub fn create_objects(self, cell: &Cell, pattern: &Pattern) -> Result<()> {
-        let mut session = Session::open(self.server().address())?;
+        let mut session = Session::open_with(self.server().address(), self.server().tls())?;
         for index in 0..cell.objects {
             session.put(&cell.path(index), pattern.payload(index, cell.object_bytes))?;
         }
@@ -66,7 +68,7 @@ impl<'a> Subject<'a> {
 
     /// Reads back what a PUT cell has written: the first objects, which every window writes.
     pub fn check_written(self, cell: &Cell, pattern: &Pattern) -> Result<()> {
-        let mut session = Session::open(self.server().address())?;
+        let mut session = Session::open_with(self.server().address(), self.server().tls())?;
         let written = cell.objects.min(cell.clients);
         (0..written).try_for_each(|index| session.check(&cell.path(index), &pattern.payload(index, cell.object_bytes)))
     }
@@ -79,7 +81,7 @@ impl<'a> Subject<'a> {
                 straight(server.address(), cell, pattern, &[(ROUTE_HEADER, "proxy")])
             }
             Self::Corelane(server, Route::Redirect) => redirected(server.address(), cell, pattern),
-            Self::Corelane(server, Route::Direct) => with_tickets(server.address(), cell, pattern)?,
+            Self::Corelane(server, Route::Direct) => with_tickets(server, cell, pattern)?,
         };
         let accept: &[u16] = match (self, cell.method) {
             (_, Method::Get) | (Self::Corelane(..), Method::Put) => &[200],
@@ -90,6 +92,7 @@ impl<'a> Subject<'a> {
             clients: cell.clients,
             steps,
             order: Order::InTurn,
+            tls: self.server().tls(),
             accept,
             answer_bytes,
         })
@@ -119,8 +122,9 @@ fn redirected(gateway: SocketAddr, cell: &Cell, pattern: &Pattern) -> Vec<Step> 
     (0..cell.objects).map(step).collect()
 }
 
-fn with_tickets(gateway: SocketAddr, cell: &Cell, pattern: &Pattern) -> Result<Vec<Step>> {
-    let mut session = Session::open(gateway)?;
+fn with_tickets(server: &Server, cell: &Cell, pattern: &Pattern) -> Result<Vec<Step>> {
+    let gateway = server.address();
+    let mut session = Session::open_with(gateway, server.tls())?;
     let step = |index| {
         let location = session.redirect(&ask(gateway, cell, index))?;
         let request = location.request(cell.method, cell.payload(index, pattern));

@@ -127,6 +127,7 @@ impl Issuer {
     pub fn plan(&self, cell: &Cell, pattern: &Pattern) -> Result<Plan> {
         let step = |index| self.step(cell.method, &cell.key(index), cell.payload(index, pattern));
         Ok(Plan {
+            tls: None,
             clients: cell.clients,
             steps: (0..cell.objects).map(step).collect::<Result<_>>()?,
             order: Order::InTurn,

@@ -1,6 +1,7 @@
 //! Talks to a running store's management interface (`/v1/...`): requests signed with AWS Signature V4, JSON answers.
 
 use crate::{
+    certificate::CertificateFiles,
     cmd::serve::credentials::{ACCESS_KEY_VARIABLE, Credentials, SECRET_KEY_VARIABLE, from_environment, load},
     error::{CliError, Result},
     limits::COMMAND_REQUEST,
@@ -12,7 +13,9 @@ use proto::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
-    path::PathBuf,
+    error::Error,
+    io,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -32,12 +35,19 @@ pub struct ConnectionArgs {
     /// first data directory
     #[arg(long, value_name = "DIR", default_value = "./corelane-data", global = true)]
     data: PathBuf,
+    /// With https: what signed the store's certificate, or that itself, a PEM file; nothing else is trusted then [default:
+    /// what this machine trusts, and the certificate in --data]
+    #[arg(long, value_name = "FILE", global = true)]
+    ca: Option<PathBuf>,
+    /// With https: trust whoever answers. He learns no secret, but may read and change what is sent
+    #[arg(long, global = true, conflicts_with = "ca")]
+    insecure: bool,
 }
 
 /// A connection to the management interface of one store, as one user.
 pub struct Client {
     http: reqwest::blocking::Client,
-    /// `http://host:port`, without a path.
+    /// `http://host:port` or `https://host:port`, without a path.
     origin: String,
     /// What the Host header says: signed.
     host: String,
@@ -65,11 +75,20 @@ impl Client {
                 ))
             })?,
         };
-        let http = reqwest::blocking::Client::builder()
+        let mut http = reqwest::blocking::Client::builder()
             .timeout(COMMAND_REQUEST)
             .redirect(reqwest::redirect::Policy::none())
             // A proxy meant for the internet has no business between an operator and the store.
-            .no_proxy()
+            .no_proxy();
+        let own = CertificateFiles::of_store(&args.data.join("control")).certificate;
+        if args.insecure {
+            http = http.tls_danger_accept_invalid_certs(true);
+        } else if let Some(ca) = &args.ca {
+            http = http.tls_certs_only(trusted(ca)?);
+        } else if origin.starts_with("https://") && own.exists() {
+            http = http.tls_certs_merge(trusted(&own)?);
+        }
+        let http = http
             .build()
             .map_err(|error| CliError::failed(format!("cannot make an HTTP client: {error}")))?;
         Ok(Self {
@@ -104,6 +123,11 @@ impl Client {
         }
         Err(CliError::failed(match serde_json::from_slice::<ErrorAnswer>(&body) {
             Ok(error) => explain(&error, &self.credentials.access_key),
+            Err(_) if body.starts_with(b"This port speaks HTTPS") => format!(
+                "{0} speaks HTTPS; name it with --endpoint {1}",
+                self.origin,
+                self.origin.replacen("http://", "https://", 1)
+            ),
             Err(_) => format!("{} answered {status}; is it a Corelane store?", self.origin),
         }))
     }
@@ -132,11 +156,47 @@ impl Client {
                 COMMAND_REQUEST.as_secs()
             ));
         }
+        if let Some(reason) = certificate_error(error) {
+            return CliError::failed(format!(
+                "the certificate of {} is not accepted: {reason}; name what signed it, or itself, with --ca FILE",
+                self.origin
+            ));
+        }
         CliError::failed(format!(
             "no store answers at {}; start one with `corelane serve`, or name its address with --endpoint URL",
             self.origin
         ))
     }
+}
+
+/// The certificates of a PEM file, to trust.
+fn trusted(path: &Path) -> Result<Vec<reqwest::Certificate>> {
+    let pem = std::fs::read(path)
+        .map_err(|error| CliError::failed(format!("cannot read the certificate {}: {error}", path.display())))?;
+    match reqwest::Certificate::from_pem_bundle(&pem) {
+        Ok(all) if !all.is_empty() => Ok(all),
+        _ => Err(CliError::failed(format!(
+            "{} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)",
+            path.display()
+        ))),
+    }
+}
+
+/// Why a certificate was not accepted, if that is why there was no answer.
+fn certificate_error(error: &reqwest::Error) -> Option<String> {
+    let mut cause: Option<&dyn Error> = Some(error);
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(reason)) = error.downcast_ref() {
+            return Some(reason.to_string());
+        }
+        // An I/O error passes its inner error's source off as its own.
+        let inner = error
+            .downcast_ref::<io::Error>()
+            .and_then(|error| error.get_ref())
+            .map(|error| error as &dyn Error);
+        cause = inner.or_else(|| error.source());
+    }
+    None
 }
 
 fn explain(error: &ErrorAnswer, access_key: &str) -> String {
@@ -157,20 +217,18 @@ fn parse_endpoint(endpoint: &str) -> Result<(String, String)> {
             "--endpoint {endpoint}: {what}; write it like http://127.0.0.1:51080"
         ))
     };
-    if endpoint.starts_with("https://") {
-        return Err(wrong("https is not available yet"));
-    }
-    let rest = endpoint
-        .strip_prefix("http://")
-        .unwrap_or(endpoint)
-        .trim_end_matches('/');
+    let (scheme, default_port, rest) = match endpoint.strip_prefix("https://") {
+        Some(rest) => ("https", ":443", rest),
+        None => ("http", ":80", endpoint.strip_prefix("http://").unwrap_or(endpoint)),
+    };
+    let rest = rest.trim_end_matches('/');
     let host = rest.strip_suffix("/s3").unwrap_or(rest);
     if host.is_empty() || host.contains(['/', '?', '#', '@']) || host.contains(char::is_whitespace) {
         return Err(wrong("it is not an address"));
     }
     // HTTP leaves the default port out of Host, and the signature covers Host.
-    let host = host.strip_suffix(":80").unwrap_or(host).to_ascii_lowercase();
-    Ok((format!("http://{host}"), host))
+    let host = host.strip_suffix(default_port).unwrap_or(host).to_ascii_lowercase();
+    Ok((format!("{scheme}://{host}"), host))
 }
 
 /// The headers that prove who sent a request.
@@ -225,7 +283,9 @@ mod tests {
         };
         assert_eq!(host("http://127.0.0.1:51080/s3/"), Ok("127.0.0.1:51080".to_owned()));
         assert_eq!(host("Store.example:80"), Ok("store.example".to_owned()));
-        assert_eq!(host("https://store"), Err(2));
+        assert_eq!(host("https://store:443/s3"), Ok("store".to_owned()));
+        assert_eq!(host("https://store:80"), Ok("store:80".to_owned()));
+        assert_eq!(parse_endpoint("https://Store").unwrap().0, "https://store");
         assert_eq!(host("http://store/other"), Err(2));
         assert_eq!(host("http://"), Err(2));
     }

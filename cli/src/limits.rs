@@ -32,3 +32,10 @@ pub const ACCESS_KEY_CHARS: std::ops::RangeInclusive<usize> = 3..=128;
 pub const SECRET_KEY_CHARS_MIN: usize = 8;
 /// Longest secret key.
 pub const SECRET_KEY_CHARS_MAX: usize = 128;
+/// Life of a certificate that is made here. macOS and iOS refuse server certificates of more than 825 days, whoever signed
+/// them (<https://support.apple.com/en-us/103769>); nobody else wants less of one that is trusted by hand.
+pub const CERTIFICATE_DAYS: u64 = 825;
+/// How far a new certificate's validity begins in the past, for clients whose clock is late.
+pub const CERTIFICATE_BACKDATE: Duration = Duration::from_secs(3600);
+/// A certificate that ends in less is spoken of at every start.
+pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(30 * 24 * 3600);

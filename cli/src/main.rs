@@ -1,10 +1,12 @@
 //! `corelane`: serves and operates a Corelane object store.
 #![deny(unsafe_code)]
 
+mod certificate;
 mod client;
 mod cmd;
 mod error;
 mod limits;
+mod private_file;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -15,8 +17,10 @@ Examples:
   corelane serve --data /disk1 --data /disk2       One mountpath a disk
   corelane serve --host 0.0.0.0 --advertise store.example.org
                                                    Reachable from other hosts, with redirects to the cores
+  corelane serve --tls                             HTTPS, with a certificate made at the first start
   corelane key create --user alice                 A key of her own for alice
   corelane key ls                                  Who has keys
+  corelane cert                                    What the store's certificate says
 
 Every command explains itself: corelane COMMAND --help";
 
@@ -34,12 +38,15 @@ enum Command {
     Serve(cmd::serve::ServeArgs),
     /// Create, list and remove access keys of a running store
     Key(cmd::key::KeyArgs),
+    /// Show, make and renew certificates for HTTPS
+    Cert(cmd::cert::CertArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => cmd::serve::run(&args),
         Command::Key(args) => cmd::key::run(&args),
+        Command::Cert(args) => cmd::cert::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -78,7 +78,11 @@ impl Answer {
         let length = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
         // RFC 9110 section 8.6: 204 and 304 carry no Content-Length. A redirected HEAD's is optional, and the AWS SDK for C++
         // takes it for the object's size, whatever the next answer says.
-        let has_length = !matches!(self.status, 204 | 304) && !(self.status == 307 && is_head);
+        let has_length = match self.status {
+            204 | 304 => false,
+            307 => !is_head,
+            _ => true,
+        };
         response.finish(has_length.then_some(length), keep_alive);
         if !is_head {
             out.extend_from_slice(&self.body);

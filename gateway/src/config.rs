@@ -1,6 +1,8 @@
 //! Flags, and the two secret files they name.
 
-use crate::{access_log::AccessLog, catalog::RootKey, gateway::Settings, redirect_table::RedirectTable};
+use crate::{
+    access_log::AccessLog, catalog::RootKey, certificate::Certificate, gateway::Settings, redirect_table::RedirectTable,
+};
 use clap::{Args, Parser, ValueEnum};
 use proto::{
     access_log::Format,
@@ -96,6 +98,13 @@ pub struct Flags {
     /// How.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub access_log_format: LogFormat,
+    /// Speak HTTPS with this certificate: a PEM file, with those that signed it behind it if there are any. The nodes must
+    /// have the same one. SIGHUP reads it again.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key: a PEM file without a passphrase.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
 }
 
 impl Flags {
@@ -115,7 +124,8 @@ impl Flags {
             anonymous: self.anonymous,
             allow_sigv2: self.allow_sigv2,
             route: self.route,
-            hands_over: !self.no_handoff,
+            // A core cannot take over a session of TLS.
+            hands_over: !self.no_handoff && self.tls_cert.is_none(),
             access_log: match &self.access_log {
                 Some(path) => Some(AccessLog::open(path, self.access_log_format.into())?),
                 None => None,
@@ -123,6 +133,13 @@ impl Flags {
             redirect_table: RedirectTable::load(self.redirect_table.as_deref())?,
             domains: Domains::parse(&self.domains).map_err(|error| format!("--domain: {error}"))?,
         })
+    }
+    /// The certificate, with HTTPS.
+    pub fn certificate(&self) -> Result<Option<Certificate>, String> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Certificate::load(certificate, key).map(Some),
+            _ => Ok(None),
+        }
     }
     /// The cluster key.
     pub fn cluster_key(&self) -> Result<TicketKey, String> {

@@ -11,8 +11,9 @@ use proto::{
     error::S3Error,
     http::head::{HeadError, RequestHead},
     limits::REQUEST_HEAD_BYTES_MAX,
+    tls::{PLAIN_HTTP_ANSWER, session::SessionError},
 };
-use std::{net::IpAddr, rc::Rc, time::Instant};
+use std::{io, net::IpAddr, rc::Rc, time::Instant};
 
 /// A client connection between and during requests.
 pub struct Connection {
@@ -150,6 +151,18 @@ impl Connection {
         };
         self.buffer = buffer;
         result.ok().filter(|&count| count > 0)
+    }
+    /// Closes a connection without TLS; a client that spoke plain HTTP is told what this port speaks.
+    pub async fn handshake_failed(mut self, error: &io::Error) {
+        tracing::debug!(client = %self.client, %error, "no TLS");
+        let reason = error.get_ref().and_then(|reason| reason.downcast_ref());
+        if let Some(SessionError::PlainHttp) = reason {
+            self.stream.end_tls();
+            let answer = PLAIN_HTTP_ANSWER.to_vec();
+            if self.stream.writer.write_all(answer, LINGER_TIME).await.0.is_ok() {
+                self.linger().await;
+            }
+        }
     }
     /// Answers a head that cannot be served.
     pub async fn refuse(mut self, gateway: &Gateway, error: HeadError) {

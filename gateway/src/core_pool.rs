@@ -3,6 +3,7 @@
 use crate::{
     limits::{CORE_CONNECT_TIME, CORE_IDLE_CONNECTIONS_MAX, CORE_IDLE_TIME},
     rt::{self, Stream, Watchdog},
+    tls::GatewayTls,
 };
 use std::{cell::RefCell, collections::HashMap, io, net::SocketAddr, rc::Rc, time::Instant};
 
@@ -15,11 +16,12 @@ struct Idle {
 pub struct CorePool {
     idle: Rc<RefCell<HashMap<SocketAddr, Vec<Idle>>>>,
     watchdog: Watchdog,
+    tls: Option<Rc<GatewayTls>>,
 }
 
 impl CorePool {
-    /// An empty pool, and a task that closes what has been idle too long.
-    pub fn new(watchdog: Watchdog) -> Self {
+    /// An empty pool, and a task that closes what has been idle too long. `tls`: what the cores speak.
+    pub fn new(watchdog: Watchdog, tls: Option<Rc<GatewayTls>>) -> Self {
         let idle: Rc<RefCell<HashMap<SocketAddr, Vec<Idle>>>> = Rc::default();
         let trimmed = Rc::downgrade(&idle);
         rt::spawn(async move {
@@ -32,7 +34,7 @@ impl CorePool {
                 rt::sleep(CORE_IDLE_TIME / 4).await;
             }
         });
-        Self { idle, watchdog }
+        Self { idle, watchdog, tls }
     }
     /// A kept-alive connection that still looks open.
     pub fn reuse(&self, address: SocketAddr) -> Option<Stream> {
@@ -47,7 +49,7 @@ impl CorePool {
     }
     /// A new connection.
     pub async fn connect(&self, address: SocketAddr) -> io::Result<Stream> {
-        Stream::connect(address, CORE_CONNECT_TIME, &self.watchdog).await
+        Stream::connect(address, CORE_CONNECT_TIME, &self.watchdog, self.tls.as_ref()).await
     }
     /// Keeps a connection whose last answer was read to its end.
     pub fn keep(&self, address: SocketAddr, stream: Stream) {

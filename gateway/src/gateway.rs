@@ -15,6 +15,7 @@ use crate::{
     redirect_table::RedirectTable,
     request_id::RequestIds,
     rt::Watchdog,
+    tls::GatewayTls,
 };
 use proto::{
     auth::ticket::TicketKey,
@@ -65,6 +66,8 @@ pub struct Gateway {
     pub pool: CorePool,
     /// Channels to cores on this host.
     pub handoff: Handoff,
+    /// TLS, on all connections or none: those of clients and those to cores.
+    pub tls: Option<Rc<GatewayTls>>,
     /// Seals and opens tickets.
     pub ticket_key: TicketKey,
     /// Ids of requests.
@@ -91,7 +94,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway over a catalog. Called on the runtime: it starts tasks.
-    pub fn new(catalog: Rc<Catalog>, ticket_key: TicketKey, settings: Settings) -> Self {
+    pub fn new(catalog: Rc<Catalog>, ticket_key: TicketKey, settings: Settings, tls: Option<Rc<GatewayTls>>) -> Self {
         let watchdog = Watchdog::default();
         crate::rt::spawn(watchdog.clone().watch());
         Self {
@@ -103,8 +106,9 @@ impl Gateway {
             access_log: settings.access_log,
             cluster: Cluster::new(Rc::clone(&catalog)),
             catalog,
-            pool: CorePool::new(watchdog.clone()),
+            pool: CorePool::new(watchdog.clone(), tls.clone()),
             handoff: Handoff::new(settings.hands_over),
+            tls,
             ticket_key,
             request_ids: RequestIds::new(),
             date: DateHeader::default(),

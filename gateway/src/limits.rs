@@ -31,6 +31,19 @@ pub const SHORT_RESPONSE_BUFFER_BYTES: usize = 2 * 1024;
 /// Relay buffers kept for reuse.
 pub const RELAY_BUFFERS_SPARE_MAX: usize = 64;
 
+/// Plaintext encrypted for one send.
+pub const TLS_BATCH_BYTES_MAX: usize = RELAY_BUFFER_BYTES_MAX;
+/// The same once many peers do not take what is sent: one record.
+pub const TLS_BATCH_BYTES_MIN: usize = 16 * 1024;
+/// Encrypted and unsent bytes from which on batches are small.
+pub const TLS_UNSENT_BYTES: usize = 8 * 1024 * 1024;
+/// Ciphertext received at once: little when there is little room for its plaintext, since what has none is held.
+pub const TLS_RECEIVE_BYTES_MIN: usize = 8 * 1024;
+/// Ciphertext received at once for a large buffer; there is one such buffer.
+pub const TLS_RECEIVE_BYTES_MAX: usize = RELAY_BUFFER_BYTES_MAX;
+/// Ciphertext received at once for the admin API.
+pub const ADMIN_RECEIVE_BYTES: usize = 4 * 1024;
+
 /// All request bodies the gateway itself reads, together (DeleteObjects, CreateBucket).
 pub const BODY_MEMORY_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Largest CreateBucketConfiguration.

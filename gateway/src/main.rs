@@ -7,6 +7,7 @@ mod answer;
 mod auth;
 mod body;
 mod catalog;
+mod certificate;
 mod clock;
 mod cluster;
 mod config;
@@ -42,13 +43,15 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod ticketing;
+mod tls;
 
 use catalog::Catalog;
 use clap::Parser;
 use config::{Arguments, Flags};
 use gateway::Gateway;
-use std::{io::Write, process::ExitCode, rc::Rc};
+use std::{io::Write, process::ExitCode, rc::Rc, sync::Arc};
 use store::redb::RedbStore;
+use tls::GatewayTls;
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -99,7 +102,9 @@ async fn run(flags: Flags) -> Result<(), String> {
     let settings = flags.settings()?;
     let ticket_key = flags.cluster_key()?;
     let root_key = flags.root_key()?;
-    let termination = rt::Termination::new().map_err(|error| format!("cannot handle signals: {error}"))?;
+    let certificate = flags.certificate()?;
+    let no_signals = |error| format!("cannot handle signals: {error}");
+    let termination = rt::Termination::new().map_err(no_signals)?;
     std::fs::create_dir_all(&flags.state).map_err(|error| {
         format!(
             "cannot create {}: {error}; give a writable --state directory",
@@ -110,7 +115,18 @@ async fn run(flags: Flags) -> Result<(), String> {
     let catalog = Catalog::open(Box::new(store), root_key)
         .await
         .map_err(|error| error.to_string())?;
-    let gateway = Rc::new(Gateway::new(Rc::new(catalog), ticket_key, settings));
+    let mut tls = None;
+    if let Some(certificate) = certificate {
+        tls = Some(GatewayTls::new(Arc::clone(&certificate.settings)));
+        let mut hangup = rt::Hangup::new().map_err(no_signals)?;
+        rt::spawn(async move {
+            loop {
+                hangup.wait().await;
+                certificate.reload();
+            }
+        });
+    }
+    let gateway = Rc::new(Gateway::new(Rc::new(catalog), ticket_key, settings, tls));
     s3::delete_bucket::recover(&gateway);
     rt::spawn(handoff::keep(Rc::clone(&gateway)));
     let listener = server::bind(address)

@@ -16,8 +16,9 @@ pub fn answer(request: &Request<'_>, core: &Core, host: &str, ticket: &str) -> A
     let head = request.head;
     let authority = authority(host, core.address.port());
     let separator = if head.raw_query().is_empty() { "" } else { "&" };
+    let scheme = if request.gateway.tls.is_some() { "https" } else { "http" };
     let location = format!(
-        "http://{authority}{}?{}{separator}{QUERY_PARAMETER}={ticket}",
+        "{scheme}://{authority}{}?{}{separator}{QUERY_PARAMETER}={ticket}",
         head.raw_path(),
         head.raw_query()
     );

@@ -2,7 +2,10 @@
 //! buffers. Deadlines are kept by a watchdog that shuts the socket down, because cancelling a receive on the ring
 //! can lose the bytes it already took.
 
-use crate::limits::{LISTEN_BACKLOG, RING_ENTRIES, WATCHDOG_INTERVAL};
+use crate::{
+    limits::{LISTEN_BACKLOG, RING_ENTRIES, WATCHDOG_INTERVAL},
+    tls::{ConnectionTls, GatewayTls},
+};
 use monoio::{
     buf::{IoBufMut, Slice},
     io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable},
@@ -62,8 +65,11 @@ pub struct Termination {
 impl Termination {
     /// Takes the two signals over; from here on they only wake [`Termination::wait`].
     pub fn new() -> io::Result<Self> {
+        Self::of(&[signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])
+    }
+    fn of(signals: &[i32]) -> io::Result<Self> {
         let (read, write) = std::os::unix::net::UnixStream::pair()?;
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        for &signal in signals {
             signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
         }
         Ok(Self {
@@ -76,6 +82,20 @@ impl Termination {
         if result.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Waits for SIGHUP.
+pub struct Hangup(Termination);
+
+impl Hangup {
+    /// Takes the signal over; from here on it only wakes [`Hangup::wait`].
+    pub fn new() -> io::Result<Self> {
+        Termination::of(&[signal_hook::consts::SIGHUP]).map(Self)
+    }
+    /// Returns with the next signal.
+    pub async fn wait(&mut self) {
+        self.0.wait().await;
     }
 }
 
@@ -170,6 +190,14 @@ impl Deadlines {
         // SAFETY: the halves that hold this value also hold the socket, and drop this value first.
         unsafe { BorrowedFd::borrow_raw(self.descriptor) }
     }
+    /// The error, unless it came of the deadline.
+    fn explain(&self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::UnexpectedEof && self.expired.get() {
+            self.timed_out()
+        } else {
+            error
+        }
+    }
     fn timed_out(&self) -> io::Error {
         io::Error::new(io::ErrorKind::TimedOut, "the peer made no progress in time")
     }
@@ -198,18 +226,33 @@ impl Stream {
         Ok(Self {
             reader: Reader {
                 deadlines: Rc::clone(&deadlines),
+                tls: None,
                 half: read,
             },
-            writer: Writer { deadlines, half: write },
+            writer: Writer {
+                deadlines,
+                tls: None,
+                half: write,
+            },
         })
     }
-    /// Connects; `TimedOut` after `limit`.
-    pub async fn connect(address: SocketAddr, limit: Duration, watchdog: &Watchdog) -> io::Result<Self> {
+    /// Connects, with TLS if there is any; `TimedOut` after `limit`, twice as long with TLS.
+    pub async fn connect(
+        address: SocketAddr,
+        limit: Duration,
+        watchdog: &Watchdog,
+        tls: Option<&Rc<GatewayTls>>,
+    ) -> io::Result<Self> {
         // A connect may be dropped: there are no bytes to lose yet.
-        match timeout(limit, TcpStream::connect_addr(address)).await {
-            Some(stream) => Self::new(stream?, watchdog),
-            None => Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time")),
+        let Some(stream) = timeout(limit, TcpStream::connect_addr(address)).await else {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time"));
+        };
+        let mut stream = Self::new(stream?, watchdog)?;
+        if let Some(tls) = tls {
+            stream.set_tls(Some(tls.connect(address.ip())?));
+            stream.handshake(limit).await?;
         }
+        Ok(stream)
     }
     /// Takes over a connected socket that came from elsewhere. It must block: on the ring, one that does not answers
     /// EAGAIN.
@@ -229,15 +272,53 @@ impl Stream {
     pub fn let_go(self) {
         drop(self.into_inner());
     }
-    /// The runtime's own stream, for the bridge to hyper. No operation may be pending.
-    pub fn into_inner(self) -> io::Result<TcpStream> {
+    /// Speaks TLS from here on, as the server of a client that has sent nothing yet.
+    pub fn begin_tls(&mut self, tls: &Rc<GatewayTls>) -> io::Result<()> {
+        self.set_tls(Some(tls.accept()?));
+        Ok(())
+    }
+    /// Speaks plain bytes from here on: to a client that never began TLS.
+    pub fn end_tls(&mut self) {
+        self.set_tls(None);
+    }
+    fn set_tls(&mut self, tls: Option<Rc<ConnectionTls>>) {
+        self.reader.tls = tls.clone();
+        self.writer.tls = tls;
+    }
+    /// Brings the handshake of TLS to its end, within `limit`; nothing without TLS.
+    pub async fn handshake(&mut self, limit: Duration) -> io::Result<()> {
+        let Some(tls) = self.reader.tls.clone() else {
+            return Ok(());
+        };
+        self.reader.set_deadline(Some(limit));
+        loop {
+            self.writer.flush(&tls, limit).await?;
+            if !tls.is_handshaking() {
+                break;
+            }
+            match tls.try_handshake(self.reader.deadlines.descriptor()) {
+                Ok(true) => {}
+                Ok(false) => self.reader.wait_readable().await?,
+                Err(error) => return Err(self.reader.deadlines.explain(error)),
+            }
+        }
+        self.reader.set_deadline(None);
+        Ok(())
+    }
+    /// The runtime's own stream and the state of its TLS, for the bridge to hyper. No operation may be pending.
+    pub fn into_inner(self) -> io::Result<(TcpStream, Option<Rc<ConnectionTls>>)> {
         let Self { reader, writer } = self;
-        let Writer { half, deadlines } = writer;
+        let Writer { half, deadlines, tls } = writer;
         drop(deadlines);
-        let Reader { half: read, deadlines } = reader;
+        let Reader {
+            half: read, deadlines, ..
+        } = reader;
         drop(deadlines);
-        read.reunite(half)
-            .map_err(|_| io::Error::other("the halves belong to different sockets"))
+        let stream = read.reunite(half);
+        Ok((
+            stream.map_err(|_| io::Error::other("the halves belong to different sockets"))?,
+            tls,
+        ))
     }
 }
 
@@ -318,6 +399,7 @@ impl ChannelSocket {
 /// The receiving half of a socket.
 pub struct Reader {
     deadlines: Rc<Deadlines>,
+    tls: Option<Rc<ConnectionTls>>,
     half: OwnedReadHalf<TcpStream>,
 }
 
@@ -328,12 +410,29 @@ impl Reader {
         if limit.is_some() {
             self.set_deadline(limit);
         }
-        let (begin, end) = (buffer.len(), buffer.capacity());
-        let (result, slice) = self.half.read(buffer.slice_mut(begin..end)).await;
+        let (result, buffer) = match self.tls.clone() {
+            None => {
+                let (begin, end) = (buffer.len(), buffer.capacity());
+                let (result, slice) = self.half.read(buffer.slice_mut(begin..end)).await;
+                (result, slice.into_inner())
+            }
+            Some(tls) => {
+                let mut buffer = buffer;
+                (self.read_tls(&tls, &mut buffer).await, buffer)
+            }
+        };
         if limit.is_some() {
             self.set_deadline(None);
         }
-        (self.check(result), slice.into_inner())
+        (self.check(result), buffer)
+    }
+    async fn read_tls(&mut self, tls: &ConnectionTls, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        loop {
+            match tls.try_read(self.deadlines.descriptor(), buffer)? {
+                Some(count) => return Ok(count),
+                None => self.wait_readable().await?,
+            }
+        }
     }
     /// The same, marked as the wait between two requests, which [`Watchdog::expire_idle`] ends.
     pub async fn read_idle(&mut self, buffer: Vec<u8>, limit: Duration) -> (io::Result<usize>, Vec<u8>) {
@@ -344,17 +443,27 @@ impl Reader {
     }
     /// Waits until something can be received, or the peer has ended its stream. May be dropped: it takes no bytes.
     pub async fn readable(&mut self, limit: Duration) -> io::Result<()> {
+        if self.tls.as_ref().is_some_and(|tls| tls.has_plaintext()) {
+            return Ok(());
+        }
         self.set_deadline(Some(limit));
-        // SAFETY: both halves live on this thread, and the shared reference is used to submit one poll operation only.
-        let stream = unsafe { &*self.half.0.get() };
-        let result = stream.readable(true).await;
+        let result = self.wait_readable().await;
         self.set_deadline(None);
         result
+    }
+    async fn wait_readable(&mut self) -> io::Result<()> {
+        // SAFETY: both halves live on this thread, and the shared reference is used to submit one poll operation only.
+        let stream = unsafe { &*self.half.0.get() };
+        stream.readable(true).await
     }
     /// Receives what is there without waiting; `None`: nothing is.
     pub fn try_read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<usize>> {
         if buffer.len() == buffer.capacity() {
             return Ok(Some(0));
+        }
+        if let Some(tls) = &self.tls {
+            let result = tls.try_read(self.deadlines.descriptor(), buffer);
+            return result.map_err(|error| self.deadlines.explain(error));
         }
         let spare = rustix::buffer::spare_capacity(buffer);
         match rustix::net::recv(self.deadlines.descriptor(), spare, RecvFlags::DONTWAIT) {
@@ -365,6 +474,9 @@ impl Reader {
     }
     /// Whether the peer has closed, or has sent something nobody asked for: an idle connection in this state is of no use.
     pub fn is_stale(&self) -> bool {
+        if self.tls.as_ref().is_some_and(|tls| tls.has_plaintext()) {
+            return true;
+        }
         let mut byte = [0u8; 1];
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         !matches!(
@@ -383,7 +495,8 @@ impl Reader {
     fn check(&self, result: io::Result<usize>) -> io::Result<usize> {
         match result {
             Ok(0) if self.deadlines.expired.get() => Err(self.deadlines.timed_out()),
-            other => other,
+            Ok(count) => Ok(count),
+            Err(error) => Err(self.deadlines.explain(error)),
         }
     }
 }
@@ -401,12 +514,16 @@ impl ReadDeadline {
 /// The sending half of a socket.
 pub struct Writer {
     deadlines: Rc<Deadlines>,
+    tls: Option<Rc<ConnectionTls>>,
     half: OwnedWriteHalf<TcpStream>,
 }
 
 impl Writer {
     /// Sends all of `buffer`; `limit` is the time without progress. The buffer comes back for reuse.
     pub async fn write_all(&mut self, buffer: Vec<u8>, limit: Duration) -> (io::Result<()>, Vec<u8>) {
+        if let Some(tls) = self.tls.clone() {
+            return (self.write_tls(&tls, &buffer, limit).await, buffer);
+        }
         let mut buffer = buffer;
         let (mut sent, end) = (0, buffer.len());
         while sent < end {
@@ -424,8 +541,37 @@ impl Writer {
         }
         (Ok(()), buffer)
     }
+    async fn write_tls(&mut self, tls: &ConnectionTls, mut bytes: &[u8], limit: Duration) -> io::Result<()> {
+        self.flush(tls, limit).await?;
+        while !bytes.is_empty() {
+            let count = tls.encrypt(bytes)?;
+            bytes = bytes.get(count..).unwrap_or_default();
+            self.flush(tls, limit).await?;
+        }
+        Ok(())
+    }
+    /// Sends everything that is encrypted.
+    async fn flush(&mut self, tls: &ConnectionTls, limit: Duration) -> io::Result<()> {
+        loop {
+            match tls.send_now(self.deadlines.descriptor()) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(_) if self.deadlines.expired.get() => return Err(self.deadlines.timed_out()),
+                Err(error) => return Err(error),
+            }
+            self.deadlines.write.set(Some(Instant::now() + limit));
+            // SAFETY: both halves live on this thread, and the shared reference is used to submit one poll operation only.
+            let stream = unsafe { &*self.half.0.get() };
+            let result = stream.writable(true).await;
+            self.deadlines.write.set(None);
+            result?;
+        }
+    }
     /// Ends this side of the stream; the peer may still send.
     pub fn shutdown(&self) {
+        if let Some(tls) = &self.tls {
+            tls.close(self.deadlines.descriptor());
+        }
         let _ = rustix::net::shutdown(self.deadlines.descriptor(), Shutdown::Write);
     }
 }

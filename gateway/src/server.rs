@@ -5,7 +5,7 @@ use crate::{
     connection::{Connection, Counted, Next, NextHead},
     dispatch,
     gateway::Gateway,
-    limits::{ACCEPTS_AT_ONCE, BUSY_RETRY_TIME, CONNECTION_COUNT_MAX, DESCRIPTOR_RESERVE, DRAIN_TIME},
+    limits::{ACCEPTS_AT_ONCE, BUSY_RETRY_TIME, CONNECTION_COUNT_MAX, DESCRIPTOR_RESERVE, DRAIN_TIME, HEAD_TIME},
     rt::{self, Listener, Stream, Termination},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -119,7 +119,12 @@ fn raise_descriptor_limit() -> usize {
 }
 
 /// Serves a connection as a task of its own.
-pub fn spawn(gateway: &Rc<Gateway>, stream: Stream, client: IpAddr) {
+pub fn spawn(gateway: &Rc<Gateway>, mut stream: Stream, client: IpAddr) {
+    if let Some(tls) = &gateway.tls
+        && let Err(error) = stream.begin_tls(tls)
+    {
+        return tracing::warn!(%error, "TLS cannot begin");
+    }
     spawn_connection(gateway, Connection::new(stream, client));
 }
 
@@ -135,10 +140,13 @@ pub fn spawn_connection(gateway: &Rc<Gateway>, connection: Connection) {
 
 /// Serves a connection to its end.
 async fn serve_connection(gateway: Rc<Gateway>, mut connection: Connection) {
+    if let Err(error) = connection.stream.handshake(HEAD_TIME).await {
+        return connection.handshake_failed(&error).await;
+    }
     loop {
         let head = match connection.next_head().await {
             NextHead::Head(head) => head,
-            NextHead::Closed => return,
+            NextHead::Closed => return connection.stream.writer.shutdown(),
             NextHead::Refused(error) => return connection.refuse(&gateway, error).await,
         };
         // Boxed: an idle connection's task stays small.
@@ -146,7 +154,7 @@ async fn serve_connection(gateway: Rc<Gateway>, mut connection: Connection) {
         connection.served += 1;
         match next {
             Next::KeepAlive if !gateway.draining.get() => {}
-            Next::KeepAlive | Next::Close => return,
+            Next::KeepAlive | Next::Close => return connection.stream.writer.shutdown(),
             Next::Passed => return connection.stream.let_go(),
             Next::Linger => return connection.linger().await,
             Next::Admin => return Box::pin(admin::serve(gateway, connection, head)).await,

@@ -86,6 +86,7 @@ where
             catalog,
             TicketKey::from_bytes(CLUSTER_KEY),
             settings(route),
+            None,
         ));
         let info = NodeInfo {
             node: [9; 16],

@@ -3,6 +3,7 @@
 
 use crate::{
     access_log::{self, AccessLog, Writing},
+    certificate::Certificate,
     config::{Config, Durability},
     core::{Core, CoreParts},
     error::BootError,
@@ -17,6 +18,7 @@ use crate::{
     rt::{self, Listener},
     server,
     siblings::{self, Bell, Siblings},
+    tls::CoreTls,
 };
 use mountpath::{
     layout::{ShardPaths, random_uuid},
@@ -28,6 +30,7 @@ use proto::{
         handoff::channel_name,
         map::{CoreAddress, NodeInfo},
     },
+    tls::settings::TlsSettings,
 };
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::{
@@ -48,6 +51,8 @@ use std::{
 pub struct Node {
     /// What it told its gateways.
     pub info: NodeInfo,
+    /// What it shows to clients that speak TLS.
+    pub certificate: Option<Certificate>,
     threads: Vec<JoinHandle<Option<()>>>,
     finished: Receiver<()>,
     log_writing: Option<Writing>,
@@ -69,6 +74,10 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
     let cpus = cpus(config)?;
     let key = read_cluster_key(config)?;
     let (access_log, log_writing) = open_access_log(config)?;
+    let certificate = Certificate::load(config)?;
+    let tls = certificate
+        .as_ref()
+        .map(|certificate| Arc::clone(&certificate.settings));
     let mountpaths = MountpathSet::open(&config.mountpaths, cpus.len())?;
     let node = mountpaths.node;
     let plans = plan(config, &cpus, &mountpaths)?;
@@ -113,6 +122,7 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             node,
             key,
             gateways: config.gateways.clone(),
+            tls: tls.clone(),
             memory,
             connections_max: connections_max(cpus.len(), shard_count),
             sync: config.durability == Durability::Sync,
@@ -135,11 +145,12 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
     drop(reports);
     let failed = await_cores(&ready, threads.len())?;
     leave_out(&mut info, failed, shard_count)?;
-    join_cluster(key, &info, config, stopping)?;
+    join_cluster(key, &info, config, tls, stopping)?;
     // The directories stay locked until the process ends.
     std::mem::forget(mountpaths);
     Ok(Node {
         info,
+        certificate,
         threads,
         finished,
         log_writing,
@@ -299,6 +310,7 @@ struct CoreSettings {
     node: [u8; 16],
     key: [u8; 32],
     gateways: Vec<SocketAddr>,
+    tls: Option<Arc<TlsSettings>>,
     memory: usize,
     connections_max: usize,
     sync: bool,
@@ -360,6 +372,7 @@ async fn run_core(
         ticket_key: TicketKey::from_bytes(settings.key),
         gateways: settings.gateways,
         siblings: settings.siblings,
+        tls: settings.tls.map(CoreTls::new),
         memory: settings.memory,
         connections_max: settings.connections_max,
         access_log: settings.access_log,
@@ -382,8 +395,14 @@ async fn run_core(
 }
 
 /// Registers once, then keeps registering in the background.
-fn join_cluster(key: [u8; 32], info: &NodeInfo, config: &Config, stopping: &Arc<AtomicBool>) -> Result<(), BootError> {
-    let membership = Membership::new(TicketKey::from_bytes(key), info.clone(), config.gateways.clone());
+fn join_cluster(
+    key: [u8; 32],
+    info: &NodeInfo,
+    config: &Config,
+    tls: Option<Arc<TlsSettings>>,
+    stopping: &Arc<AtomicBool>,
+) -> Result<(), BootError> {
+    let membership = Membership::new(TicketKey::from_bytes(key), info.clone(), config.gateways.clone(), tls);
     match membership.register() {
         Ok(()) => {}
         Err(RegisterError::Refused(reason)) => return Err(BootError::Refused(reason)),

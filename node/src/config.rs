@@ -83,6 +83,13 @@ pub struct Config {
     /// How.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub access_log_format: LogFormat,
+    /// Speak HTTPS only, with this certificate: a PEM file, with those that signed it behind it if there are any. The
+    /// gateways must have the same one. SIGHUP reads it again.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key: a PEM file without a passphrase.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// How the access log is written.

@@ -15,9 +15,11 @@ use proto::{
     cluster::map::Uuid,
     error::{ErrorCode, S3Error},
     http::head::{BodyFraming, HeadError, Method, RequestHead},
+    tls::{PLAIN_HTTP_ANSWER, session::SessionError},
 };
 use std::{
     cell::Cell,
+    io,
     net::{IpAddr, SocketAddr},
     rc::Rc,
 };
@@ -141,6 +143,19 @@ impl Connection<'_> {
             match self.stream.read(&mut scratch).await {
                 Ok(0) | Err(_) => return,
                 Ok(count) => left = left.saturating_sub(count),
+            }
+        }
+    }
+
+    /// Closes a connection without TLS; a client that spoke plain HTTP is told what this port speaks.
+    pub async fn handshake_failed(mut self, error: &io::Error) {
+        tracing::debug!(%error, client = ?self.stream.peer(), "no TLS");
+        let reason = error.get_ref().and_then(|reason| reason.downcast_ref());
+        if let Some(SessionError::PlainHttp) = reason {
+            self.stream.end_tls();
+            self.deadline.set(LINGER_TIMEOUT);
+            if self.stream.write_all(PLAIN_HTTP_ANSWER).await.is_ok() {
+                self.linger().await;
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     access_log::AccessLog, cache::BlockCache, deadline::Deadlines, link::Links, siblings::Siblings, stats::Counters,
-    window::Window,
+    tls::CoreTls, window::Window,
 };
 use mountpath::{
     buffer::{BufferPool, Reservation},
@@ -38,6 +38,8 @@ pub struct Core {
     pub links: Links,
     /// The other cores of the node.
     pub siblings: Arc<Siblings>,
+    /// TLS, on all its connections or none.
+    pub tls: Option<Rc<CoreTls>>,
     /// Verified blocks.
     pub cache: BlockCache,
     /// Buffers uploads are received into.
@@ -81,6 +83,8 @@ pub struct CoreParts {
     pub gateways: Vec<SocketAddr>,
     /// See [`Core`].
     pub siblings: Arc<Siblings>,
+    /// See [`Core`].
+    pub tls: Option<Rc<CoreTls>>,
     /// Bytes of memory: three eighths for the cache, three eighths for uploads, one eighth for blocks being sent; the
     /// shards have the rest for their indexes.
     pub memory: usize,
@@ -106,6 +110,7 @@ impl Core {
             gateways: parts.gateways,
             links: Links::default(),
             siblings: parts.siblings,
+            tls: parts.tls,
             cache: BlockCache::new(parts.memory / 8 * 3),
             receiving: BufferPool::new(parts.memory / 8 * 3),
             sending: BufferPool::new(parts.memory / 8),

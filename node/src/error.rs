@@ -1,7 +1,7 @@
 //! Why a node does not start; every message says what to do.
 
 use crate::mountpath_set::MountpathSetError;
-use std::{io, net::IpAddr};
+use std::{io, net::IpAddr, path::PathBuf};
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,8 @@ pub enum BootError {
     Channel(io::Error),
     #[error("--access-log {0}: {1}")]
     AccessLog(String, io::Error),
+    #[error("TLS cannot be used with {0}: {1}; --tls-cert and --tls-key name two PEM files that belong together")]
+    Certificate(PathBuf, String),
     #[error("no random numbers: {0}")]
     Random(io::Error),
 }

@@ -46,6 +46,16 @@ pub const MOVES_WAITING_MAX: usize = 4096;
 pub const CHANNELS_PER_CORE_MAX: usize = 64;
 /// Buffer of one direction of a relayed connection.
 pub const RELAY_BUFFER_BYTES: usize = 16 * 1024;
+/// Plaintext encrypted for one send: many TLS records in one system call.
+pub const TLS_BATCH_BYTES_MAX: usize = 256 * 1024;
+/// The same once many clients of a core do not read: one record.
+pub const TLS_BATCH_BYTES_MIN: usize = 16 * 1024;
+/// Encrypted and unsent bytes of a core from which on batches are small.
+pub const TLS_UNSENT_BYTES: usize = 8 * 1024 * 1024;
+/// Ciphertext received at once: little when there is little room for its plaintext, since what has none is held.
+pub const TLS_RECEIVE_BYTES_MIN: usize = 8 * 1024;
+/// Ciphertext received at once for a large buffer; one such buffer a core.
+pub const TLS_RECEIVE_BYTES_MAX: usize = 128 * 1024;
 /// Unread body that is still taken in after an error answer, so that the connection can be kept.
 pub const DRAIN_BYTES_MAX: u64 = 64 * 1024;
 /// An internal message's body.

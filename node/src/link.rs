@@ -95,9 +95,13 @@ impl Links {
         of_origin.or_else(|| self.open.borrow().first().cloned())
     }
 
-    /// Passes a connection to a gateway, with the head of its next request; `false`: there is none, or it takes none.
+    /// Passes a connection to a gateway, with the head of its next request; `false`: there is none, it takes none, or
+    /// the connection speaks TLS, whose state cannot come along.
     pub fn give_back(&self, connection: &Connection<'_>, head: &RequestHead) -> bool {
         let pass = &connection.pass;
+        if connection.stream.is_tls() {
+            return false;
+        }
         let Some(link) = self.way_back(pass) else {
             return false;
         };

@@ -6,6 +6,7 @@ mod answer;
 mod arrival;
 mod boot;
 mod cache;
+mod certificate;
 mod channel;
 mod config;
 mod connection;
@@ -28,6 +29,7 @@ mod send;
 mod server;
 mod siblings;
 mod stats;
+mod tls;
 mod traffic;
 mod window;
 
@@ -72,9 +74,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
+    let reload = Arc::new(AtomicBool::new(false));
+    if config.tls_cert.is_some()
+        && let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&reload))
+    {
+        eprintln!("error: signals cannot be handled: {error}");
+        return ExitCode::FAILURE;
+    }
     raise_descriptor_limit();
     match boot::start(&config, &stopping) {
-        Ok(node) => serve(node, &stopping),
+        Ok(node) => serve(node, &stopping, &reload),
         Err(error) => {
             // In one piece: a gateway beside it writes to the same place.
             let _ = io::stderr().write_all(format!("error: {error}\n").as_bytes());
@@ -83,7 +92,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(node: boot::Node, stopping: &AtomicBool) -> ExitCode {
+fn serve(node: boot::Node, stopping: &AtomicBool, reload: &AtomicBool) -> ExitCode {
     let id = proto::auth::sigv4::hex(&node.info.node);
     let ports: Vec<u16> = node.info.cores.iter().map(|core| core.port).collect();
     println!("READY {}", serde_json::json!({ "node": id, "ports": ports }));
@@ -92,6 +101,11 @@ fn serve(node: boot::Node, stopping: &AtomicBool) -> ExitCode {
         if node.has_lost_a_core() {
             eprintln!("error: a core has ended; see the log above");
             return ExitCode::FAILURE;
+        }
+        if reload.swap(false, Ordering::Relaxed)
+            && let Some(certificate) = &node.certificate
+        {
+            certificate.reload();
         }
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -7,8 +7,10 @@ use proto::{
     cluster::{map::NodeInfo, message::REGISTER_PATH},
     http::response::ResponseHead,
     limits::TICKET_LIFE_S,
+    tls::settings::TlsSettings,
     wire::Encoder,
 };
+use rustls::{ClientConnection, StreamOwned};
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -38,12 +40,18 @@ pub struct Membership {
     key: TicketKey,
     info: NodeInfo,
     gateways: Vec<SocketAddr>,
+    tls: Option<Arc<TlsSettings>>,
 }
 
 impl Membership {
-    /// The announcer of a node.
-    pub fn new(key: TicketKey, info: NodeInfo, gateways: Vec<SocketAddr>) -> Self {
-        Self { key, info, gateways }
+    /// The announcer of a node; `tls`: what its gateways speak.
+    pub fn new(key: TicketKey, info: NodeInfo, gateways: Vec<SocketAddr>, tls: Option<Arc<TlsSettings>>) -> Self {
+        Self {
+            key,
+            info,
+            gateways,
+            tls,
+        }
     }
 
     /// Registers with every gateway once.
@@ -101,12 +109,17 @@ impl Membership {
         )
         .into_bytes();
         request.extend_from_slice(&body);
-        let mut stream = TcpStream::connect_timeout(&gateway, EXCHANGE_TIMEOUT)?;
+        let stream = TcpStream::connect_timeout(&gateway, EXCHANGE_TIMEOUT)?;
         stream.set_read_timeout(Some(EXCHANGE_TIMEOUT))?;
         stream.set_write_timeout(Some(EXCHANGE_TIMEOUT))?;
-        stream.write_all(&request)?;
-        let mut answer = Vec::new();
-        stream.take(ANSWER_BYTES_MAX as u64).read_to_end(&mut answer)?;
+        let answer = match &self.tls {
+            None => ask(stream, &request)?,
+            Some(tls) => {
+                let name = gateway.ip().into();
+                let connection = ClientConnection::new(tls.client(), name).map_err(io::Error::other)?;
+                ask(StreamOwned::new(connection, stream), &request)?
+            }
+        };
         let head = ResponseHead::parse(&answer)
             .ok()
             .flatten()
@@ -116,4 +129,12 @@ impl Membership {
             .to_owned();
         Ok((head.status, text))
     }
+}
+
+/// Sends a request and receives until the gateway closes.
+fn ask(mut stream: impl Read + Write, request: &[u8]) -> io::Result<Vec<u8>> {
+    stream.write_all(request)?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX as u64).read_to_end(&mut answer)?;
+    Ok(answer)
 }

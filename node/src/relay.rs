@@ -45,7 +45,7 @@ async fn refuse(mut connection: Connection<'_>, head: &RequestHead) {
 
 async fn connect(core: &Core) -> Option<Stream> {
     for address in &core.gateways {
-        if let Some(Ok(stream)) = within(BODY_TIMEOUT, Stream::connect(*address)).await {
+        if let Some(Ok(stream)) = within(BODY_TIMEOUT, Stream::connect(*address, core.tls.as_ref())).await {
             return Some(stream);
         }
     }

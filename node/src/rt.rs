@@ -16,12 +16,14 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
     pin::Pin,
     rc::Rc,
+    task::{Context, Poll, ready},
     thread::JoinHandle,
     time::Duration,
 };
 
 use crate::{
     limits::{EXECUTOR_IO_BYTES, NAP_TIME_MAX, RING_DEPTH},
+    tls::{ConnectionTls, CoreTls},
     traffic::Traffic,
 };
 use futures_lite::io::{AsyncRead, AsyncWrite};
@@ -116,15 +118,44 @@ impl SocketNumber {
     }
 }
 
-/// A TCP connection. Reads and writes go straight to and from the caller's buffers.
+/// A TCP connection, plain or with TLS. Plain reads and writes go straight to and from the caller's buffers.
 pub struct Stream {
     socket: TcpStream,
+    tls: Option<Rc<ConnectionTls>>,
     traffic: Option<Rc<Traffic>>,
 }
 
 impl Stream {
     fn new(socket: TcpStream) -> Self {
-        Self { socket, traffic: None }
+        Self {
+            socket,
+            tls: None,
+            traffic: None,
+        }
+    }
+
+    /// Speaks TLS from here on, as the server of a client that has sent nothing yet.
+    pub fn begin_tls(&mut self, tls: &Rc<CoreTls>) -> io::Result<()> {
+        self.tls = Some(tls.accept()?);
+        Ok(())
+    }
+
+    /// Whether it speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Speaks plain bytes from here on: to a client that never began TLS.
+    pub fn end_tls(&mut self) {
+        self.tls = None;
+    }
+
+    /// Brings the handshake of TLS to its end; nothing without TLS.
+    pub async fn handshake(&mut self) -> io::Result<()> {
+        match self.tls.clone() {
+            None => Ok(()),
+            Some(tls) => poll_fn(|context| tls.poll_handshake(self, context)).await,
+        }
     }
 
     /// Counts the bytes of this connection from here on.
@@ -132,11 +163,16 @@ impl Stream {
         self.traffic = Some(Rc::clone(traffic));
     }
 
-    /// Connects.
-    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
+    /// Connects to another process of the store; with TLS where it has any.
+    pub async fn connect(address: SocketAddr, tls: Option<&Rc<CoreTls>>) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await.map_err(io::Error::from)?;
         stream.set_nodelay(true).map_err(io::Error::from)?;
-        Ok(Self::new(stream))
+        let mut stream = Self::new(stream);
+        if let Some(tls) = tls {
+            stream.tls = Some(tls.connect(address.ip())?);
+            stream.handshake().await?;
+        }
+        Ok(stream)
     }
 
     /// Takes over a connected stream socket that came from elsewhere. It must block: on the ring, one that does not
@@ -164,21 +200,24 @@ impl Stream {
     /// Another handle of the same connection, for the other direction.
     pub fn duplicate(&self) -> io::Result<Self> {
         let mut copy = Self::from_descriptor(self.duplicate_descriptor()?)?;
+        copy.tls.clone_from(&self.tls);
         copy.traffic.clone_from(&self.traffic);
         Ok(copy)
     }
 
     /// Receives what there is, at most a buffer full; 0 at the end.
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let received = poll_fn(|context| Pin::new(&mut self.socket).poll_read(context, buffer)).await?;
-        if let Some(traffic) = &self.traffic {
-            traffic.receive(received);
+        match self.tls.clone() {
+            None => poll_fn(|context| self.poll_receive(context, buffer)).await,
+            Some(tls) => poll_fn(|context| tls.poll_read(self, context, buffer)).await,
         }
-        Ok(received)
     }
 
     /// Waits until there is something to receive, without a buffer.
     pub async fn readable(&self) -> io::Result<()> {
+        if self.tls.as_ref().is_some_and(|tls| tls.has_plaintext()) {
+            return Ok(());
+        }
         let mut byte = [0u8; 1];
         self.socket.peek(&mut byte).await.map_err(io::Error::from)?;
         Ok(())
@@ -186,19 +225,54 @@ impl Stream {
 
     /// Sends all bytes.
     pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        if let Some(tls) = self.tls.clone() {
+            return poll_fn(|context| tls.poll_write_all(self, context, &mut bytes)).await;
+        }
         while !bytes.is_empty() {
-            let sent = poll_fn(|context| Pin::new(&mut self.socket).poll_write(context, bytes)).await?;
+            let sent = poll_fn(|context| self.poll_send(context, bytes)).await?;
             if sent == 0 {
                 return Err(io::Error::from(io::ErrorKind::WriteZero));
             }
-            self.note_sent(sent);
             bytes = bytes.get(sent..).unwrap_or_default();
         }
         Ok(())
     }
 
-    /// Sends what the socket takes at once of several slices, in one system call; `None` when it takes nothing now.
+    /// Sends what the socket takes at once of several slices, in one system call; `None` when it takes nothing now. With
+    /// TLS it takes a batch at a time, and may keep the end of it: see [`Stream::progress`].
     pub fn try_send(&self, slices: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
+        match &self.tls {
+            None => self.send_now(slices),
+            Some(tls) => tls.try_send(self, slices),
+        }
+    }
+
+    /// With TLS, waits until the socket has taken some of what [`Stream::try_send`] has kept. Whether nothing is kept.
+    pub async fn progress(&mut self) -> io::Result<bool> {
+        match self.tls.clone() {
+            None => Ok(true),
+            Some(tls) => poll_fn(|context| tls.poll_progress(self, context)).await,
+        }
+    }
+
+    /// Receives from the socket itself.
+    pub fn poll_receive(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let received = ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
+        if let Some(traffic) = &self.traffic {
+            traffic.receive(received);
+        }
+        Poll::Ready(Ok(received))
+    }
+
+    /// Sends to the socket itself.
+    pub fn poll_send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let sent = ready!(Pin::new(&mut self.socket).poll_write(context, bytes))?;
+        self.note_sent(sent);
+        Poll::Ready(Ok(sent))
+    }
+
+    /// Sends what the socket itself takes at once; `None` when that is nothing.
+    pub fn send_now(&self, slices: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
         let mut control = SendAncillaryBuffer::default();
         match sendmsg(
             self.fd(),
@@ -217,11 +291,14 @@ impl Stream {
 
     /// Ends the sending direction.
     pub fn finish(&self) {
+        if let Some(tls) = &self.tls {
+            tls.close(self);
+        }
         // A connection the peer has already closed is as finished as it can be.
         let _ = rustix::net::shutdown(self.fd(), rustix::net::Shutdown::Write);
     }
 
-    /// Closes both directions.
+    /// Cuts the connection, both directions: with TLS the peer can tell it from an end.
     pub async fn close(&self) {
         let _ = self.socket.shutdown(Shutdown::Both).await;
     }

@@ -113,10 +113,15 @@ impl<'c> PayloadSender<'c> {
                     head = head.get(of_head..).unwrap_or_default();
                     self.advance((sent - of_head) as u64);
                     deadline.set(BODY_TIMEOUT);
+                    // A client on another processor can take everything as fast as it comes.
+                    rt::yield_if_needed().await;
                 }
                 None => self.wait_writable(stream, &mut head, deadline).await?,
             }
             sent_bytes.set(self.position - start);
+        }
+        while !stream.progress().await? {
+            deadline.set(BODY_TIMEOUT);
         }
         Ok(())
     }
@@ -170,6 +175,13 @@ impl<'c> PayloadSender<'c> {
         deadline: &Deadline,
     ) -> Result<(), SendError> {
         deadline.set(BODY_TIMEOUT);
+        if stream.is_tls() {
+            // It has taken a batch, and waits with the end of it.
+            self.note_stalled();
+            let result = stream.progress().await;
+            self.window.borrow_mut().set_stalled(false);
+            return result.map(drop).map_err(SendError::from);
+        }
         if !head.is_empty() {
             let rest = std::mem::take(head);
             stream.write_all(rest).await?;
@@ -188,15 +200,19 @@ impl<'c> PayloadSender<'c> {
             }
             count
         };
-        let note = self.window.borrow_mut().set_stalled(true);
-        if note {
-            self.core.note_stalled(&self.window);
-        }
+        self.note_stalled();
         let result = stream.write_all(tail.get(..count).unwrap_or_default()).await;
         self.window.borrow_mut().set_stalled(false);
         result?;
         self.advance(count as u64);
         Ok(())
+    }
+
+    fn note_stalled(&self) {
+        let note = self.window.borrow_mut().set_stalled(true);
+        if note {
+            self.core.note_stalled(&self.window);
+        }
     }
 
     /// Makes sure that the block at the current position is loaded.

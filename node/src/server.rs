@@ -36,10 +36,17 @@ async fn accept(core: Rc<Core>, listener: Listener) {
     loop {
         match listener.accept().await {
             Ok(_) if core.is_stopping() => return,
-            Ok(stream) => {
-                if let Some(counted) = core.count_connection() {
-                    spawn(&core, counted, stream, Beginning::default());
+            Ok(mut stream) => {
+                let Some(counted) = core.count_connection() else {
+                    continue;
+                };
+                if let Some(tls) = &core.tls
+                    && let Err(error) = stream.begin_tls(tls)
+                {
+                    tracing::warn!(%error, "TLS cannot begin");
+                    continue;
                 }
+                spawn(&core, counted, stream, Beginning::default());
             }
             Err(error) => {
                 // Out of descriptors: the connections that end give some back.
@@ -70,6 +77,9 @@ pub fn spawn(core: &Rc<Core>, counted: CountedConnection, mut stream: Stream, be
 
 /// Serves a connection to its end, or to where it is passed on.
 async fn serve(mut connection: Connection<'_>, admitted: Option<Box<(RequestHead, Admitted)>>) {
+    if let Err(error) = connection.stream.handshake().await {
+        return connection.handshake_failed(&error).await;
+    }
     let core = connection.core;
     let mut first = admitted.is_none();
     if let Some(admitted) = admitted {

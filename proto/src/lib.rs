@@ -1,5 +1,5 @@
 //! What two Corelane processes must agree on, without any I/O: HTTP/1.1 heads and bodies, S3 operations,
-//! errors and XML, AWS Signature V4, tickets, digests, the cluster map and placement.
+//! errors and XML, AWS Signature V4, tickets, TLS, digests, the cluster map and placement.
 #![forbid(unsafe_code)]
 
 pub mod access_log;
@@ -10,4 +10,5 @@ pub mod error;
 pub mod http;
 pub mod limits;
 pub mod s3;
+pub mod tls;
 pub mod wire;

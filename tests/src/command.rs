@@ -20,6 +20,8 @@ pub struct Clients {
     server: String,
     access_key: String,
     secret_key: String,
+    /// With https: what they are to trust.
+    certificate: Option<PathBuf>,
 }
 
 /// How a client ended.
@@ -42,7 +44,10 @@ impl Clients {
 
     /// For this store, with another key.
     pub fn with_key(store: &Store, access_key: &str, secret_key: &str) -> Self {
-        Self::at(store.port(), access_key, secret_key)
+        Self {
+            certificate: store.speaks_tls().then(|| store.certificate_file()),
+            ..Self::at(store.port(), access_key, secret_key)
+        }
     }
 
     /// For a store on this machine, with this key.
@@ -52,6 +57,7 @@ impl Clients {
             server: format!("127.0.0.1:{port}"),
             access_key: access_key.to_owned(),
             secret_key: secret_key.to_owned(),
+            certificate: None,
         }
     }
 
@@ -60,9 +66,10 @@ impl Clients {
         self.home.path()
     }
 
-    /// `http://host:port/s3`.
+    /// `http://host:port/s3`, or https.
     pub fn endpoint(&self) -> String {
-        format!("http://{}/s3", self.server)
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/s3", self.server)
     }
 
     /// s3cmd with the flags that `corelane serve` prints.
@@ -74,8 +81,12 @@ impl Clients {
             .arg(format!("--secret_key={}", self.secret_key))
             .arg(format!("--host={}/s3", self.server))
             .arg(format!("--host-bucket={}/s3/%(bucket)", self.server))
-            .args(["--no-ssl", "--region", "us-east-1", "--no-progress"])
-            .args(arguments);
+            .args(["--region", "us-east-1", "--no-progress"]);
+        match &self.certificate {
+            None => command.arg("--no-ssl"),
+            Some(certificate) => command.arg("--ssl").arg("--ca-certs").arg(certificate),
+        };
+        command.args(arguments);
         run(command)
     }
 
@@ -167,6 +178,11 @@ impl Clients {
             .env("AWS_DEFAULT_REGION", "us-east-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .current_dir(self.home());
+        if let Some(certificate) = &self.certificate {
+            command
+                .env("AWS_CA_BUNDLE", certificate)
+                .env("CURL_CA_BUNDLE", certificate);
+        }
         command
     }
 }

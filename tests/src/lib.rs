@@ -20,6 +20,7 @@ pub mod sign;
 pub mod small_disk;
 pub mod store;
 pub mod tickets;
+pub mod tls;
 pub mod value;
 pub mod worker;
 pub mod xml;

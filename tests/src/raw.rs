@@ -1,5 +1,7 @@
 //! HTTP/1.1 as bytes: a connection that sends exactly what it is given and reads answers with their framing.
 
+use crate::tls::Trust;
+use rustls::{ClientConnection, Stream};
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
@@ -81,6 +83,7 @@ impl Response {
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     received: Vec<u8>,
 }
 
@@ -98,25 +101,68 @@ impl Connection {
         stream.set_nodelay(true)?;
         Ok(Self {
             stream,
+            tls: None,
             received: Vec::new(),
         })
     }
 
+    /// Connects with TLS; the handshake comes with the first bytes that are sent.
+    pub fn open_tls(port: u16, trust: &Trust) -> Self {
+        let mut connection = Self::open(port);
+        connection.tls = Some(Box::new(trust.connect()));
+        connection
+    }
+
+    /// The state of TLS; panics without.
+    pub fn tls(&mut self) -> &mut ClientConnection {
+        self.tls.as_mut().unwrap()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.stream.write(bytes),
+            Some(tls) => Stream::new(tls.as_mut(), &mut self.stream).write(bytes),
+        }
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else {
+            return self.stream.read(bytes);
+        };
+        loop {
+            match tls.reader().read(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+            // What can no longer be sent keeps no answer from being read.
+            while tls.wants_write() && tls.write_tls(&mut self.stream).is_ok() {}
+            tls.read_tls(&mut self.stream)?;
+            tls.process_new_packets().map_err(io::Error::other)?;
+        }
+    }
+
     /// Sends these bytes; panics when the server has closed the connection.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).unwrap();
+        self.try_send(bytes).unwrap();
     }
 
     /// Sends these bytes, or as many as the server takes.
     pub fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
+        match &mut self.tls {
+            None => self.stream.write_all(bytes),
+            Some(tls) => {
+                let mut stream = Stream::new(tls.as_mut(), &mut self.stream);
+                stream.write_all(bytes)?;
+                stream.flush()
+            }
+        }
     }
 
     /// Sends as many of these bytes as go without waiting; how many.
     pub fn send_without_waiting(&mut self, bytes: &[u8]) -> usize {
         self.stream.set_nonblocking(true).unwrap();
         let mut sent = 0;
-        while let Ok(count) = self.stream.write(&bytes[sent..]) {
+        while let Ok(count) = self.write(&bytes[sent..]) {
             sent += count;
             if sent == bytes.len() {
                 break;
@@ -124,6 +170,18 @@ impl Connection {
         }
         self.stream.set_nonblocking(false).unwrap();
         sent
+    }
+
+    /// At most this many bytes that have not been read yet, in one read; 0 at the end.
+    pub fn take_some(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        if self.received.is_empty() {
+            let mut bytes = vec![0; count];
+            let read = self.read(&mut bytes)?;
+            bytes.truncate(read);
+            return Ok(bytes);
+        }
+        let rest = self.received.split_off(count.min(self.received.len()));
+        Ok(std::mem::replace(&mut self.received, rest))
     }
 
     /// Says that nothing more will be sent.
@@ -252,7 +310,7 @@ impl Connection {
 
     fn read_more(&mut self) -> io::Result<()> {
         let mut bytes = [0; 64 * 1024];
-        match self.stream.read(&mut bytes)? {
+        match self.read(&mut bytes)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             count => {
                 self.received.extend_from_slice(&bytes[..count]);

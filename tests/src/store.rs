@@ -9,6 +9,7 @@ use crate::{
     sign::Signer,
     small_disk::SmallDisk,
     tickets::parts,
+    tls::Trust,
 };
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::{
@@ -97,9 +98,25 @@ impl Store {
         &self.running.as_ref().unwrap().core_ports
     }
 
-    /// `http://127.0.0.1:port/s3`.
+    /// `http://127.0.0.1:port/s3`, or https.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}/s3", self.port())
+        let scheme = if self.speaks_tls() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}/s3", self.port())
+    }
+
+    /// Whether it was started with `--tls`.
+    pub fn speaks_tls(&self) -> bool {
+        self.arguments.iter().any(|argument| argument == "--tls")
+    }
+
+    /// The certificate it has made for itself.
+    pub fn certificate_file(&self) -> PathBuf {
+        self.data().join("control/tls/cert.pem")
+    }
+
+    /// Trusts the certificate it has made for itself.
+    pub fn trust(&self) -> Trust {
+        Trust::file(&self.certificate_file())
     }
 
     /// The data directory.
@@ -212,7 +229,15 @@ impl Store {
 
     /// A connection to the gateway.
     pub fn connect(&self) -> Connection {
-        Connection::open(self.port())
+        self.connect_to(self.port())
+    }
+
+    /// A connection to one of its ports, with TLS if it speaks that.
+    pub fn connect_to(&self, port: u16) -> Connection {
+        match self.speaks_tls() {
+            true => Connection::open_tls(port, &self.trust()),
+            false => Connection::open(port),
+        }
     }
 
     /// Signs as the first user, now.
@@ -260,7 +285,7 @@ impl Store {
         }
         let location = answer.header("location").expect("a Location");
         let (port, target) = parts(location);
-        follow(&request, port, &target)
+        follow_on(self.connect_to(port), &request, port, &target)
     }
 
     /// Makes a bucket.
@@ -369,6 +394,11 @@ pub fn location(store: &Store, request: Request) -> String {
 /// Authorization.
 #[track_caller]
 pub fn follow(request: &Request, port: u16, target: &str) -> Response {
+    follow_on(Connection::open(port), request, port, target)
+}
+
+#[track_caller]
+fn follow_on(mut connection: Connection, request: &Request, port: u16, target: &str) -> Response {
     let mut redirected = request
         .clone()
         .without_header("authorization")
@@ -376,7 +406,6 @@ pub fn follow(request: &Request, port: u16, target: &str) -> Response {
         .header("Host", format!("127.0.0.1:{port}"));
     redirected.path = target.to_owned();
     redirected.parameters.clear();
-    let mut connection = Connection::open(port);
     connection.send(&redirected.to_bytes());
     connection.receive(&request.method)
 }

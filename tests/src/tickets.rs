@@ -39,6 +39,7 @@ pub fn replace(location: &str, ticket: &str) -> String {
 pub fn parts(location: &str) -> (u16, String) {
     let rest = location
         .strip_prefix("http://127.0.0.1:")
+        .or_else(|| location.strip_prefix("https://127.0.0.1:"))
         .expect("an address of this machine");
     let slash = rest.find('/').expect("a path");
     (rest[..slash].parse().expect("a port"), rest[slash..].to_owned())

@@ -43,7 +43,6 @@ macro_rules! clients {
             }
 
             #[test]
-            #[ignore = "the store does not speak HTTPS yet"]
             fn https() {
                 $client.try_every_route(Scheme::Https);
             }

@@ -64,6 +64,8 @@ fn the_printed_lines_work_as_they_are() {
         &["--route", "auto"] as &[&str],
         &["--anonymous"],
         &["--host", "0.0.0.0"],
+        &["--tls"],
+        &["--tls", "--anonymous", "--host", "0.0.0.0"],
     ] {
         let directory = Directory::new();
         let mut serve = serve_command()

@@ -10,7 +10,7 @@ use crate::{
     measure::{Measured, window},
     progress::Progress,
     report::{CellReport, Report},
-    server::{corelane, nginx, process::Server},
+    server::{certificate::Certificate, corelane, nginx, process::Server},
     subject::{Route, Subject},
 };
 use std::path::PathBuf;
@@ -34,6 +34,9 @@ pub struct Compare {
     /// nginx's program [default: found in PATH]
     #[arg(long, value_name = "FILE")]
     nginx: Option<PathBuf>,
+    /// Over HTTPS, both with the same certificate: TLS 1.3 with AES-128-GCM
+    #[arg(long)]
+    tls: bool,
     /// Measure nginx alone, to see what the load client and the machine can do
     #[arg(long)]
     nginx_only: bool,
@@ -46,10 +49,18 @@ pub fn run(flags: &Compare) -> Result<()> {
     machine::raise_open_files(OPEN_FILES)?;
     machine::pin(CLIENT_CORE)?;
     let workspace = Workspace::create(&flags.common.directory())?;
-    let nginx = nginx::start(flags.nginx.clone(), workspace.path())?;
+    let certificate = match flags.tls {
+        true => Some(Certificate::make(&flags.common.binaries(), workspace.path())?),
+        false => None,
+    };
+    let nginx = nginx::start(flags.nginx.clone(), workspace.path(), certificate.as_ref())?;
     let corelane = match flags.nginx_only {
         true => None,
-        false => Some(corelane::start(&flags.common.binaries(), workspace.path())?),
+        false => Some(corelane::start_with(
+            &flags.common.binaries(),
+            workspace.path(),
+            certificate.as_ref(),
+        )?),
     };
     let pattern = Pattern::new();
     let mut servers = Contest {

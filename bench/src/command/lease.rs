@@ -103,6 +103,7 @@ pub fn run(flags: &Lease) -> Result<()> {
                     order: Order::Random,
                     accept: &[200],
                     answer_bytes: Some(cell.object_bytes),
+                    tls: None,
                 };
                 window(&server, None, &plan, cell.object_bytes, flags.windows.length())
             };

@@ -85,6 +85,7 @@ pub fn run(flags: &Mixed) -> Result<()> {
     progress.say(&format!("creating {} objects", read.objects));
     create(&server, &issuer, &read, &pattern)?;
     let reads = Plan {
+        tls: None,
         order: Order::Random,
         ..issuer.plan(&read, &pattern)?
     };

@@ -131,6 +131,7 @@ fn plan(issuer: &Issuer, sizes: &[u64], pattern: &Pattern) -> Result<Plan> {
         issuer.step(Method::Put, &key(index), Some(payload))
     };
     Ok(Plan {
+        tls: None,
         clients: SPACE_CLIENTS,
         steps: sizes.iter().enumerate().map(step).collect::<Result<_>>()?,
         order: Order::Random,

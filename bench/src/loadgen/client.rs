@@ -174,7 +174,7 @@ impl<'a> Client<'a> {
             return Ok(slot);
         }
         let slot = self.connections.len();
-        let connection = Connection::open(address)?;
+        let connection = Connection::open(address, &self.plan.tls)?;
         self.watch(&connection, slot)?;
         self.connections.push(connection);
         Ok(slot)
@@ -184,7 +184,7 @@ impl<'a> Client<'a> {
         let Some(closed) = self.connections.get(slot) else {
             return Ok(());
         };
-        let connection = Connection::open(closed.address())?;
+        let connection = Connection::open(closed.address(), &self.plan.tls)?;
         self.watch(&connection, slot)?;
         if let Some(place) = self.connections.get_mut(slot) {
             *place = connection;
@@ -224,7 +224,7 @@ impl Location {
     }
 
     fn parse(url: &str) -> Option<Self> {
-        let rest = url.strip_prefix("http://")?;
+        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
         let (authority, _) = rest.split_once('/')?;
         let target = rest.get(authority.len()..)?.to_owned();
         Some(Self {
@@ -263,7 +263,8 @@ mod tests {
         assert_eq!(location.authority, "127.0.0.1:51081");
         assert_eq!(location.address.port(), 51081);
         assert_eq!(location.target, "/b/k?corelane-ticket=abc");
-        assert!(Location::parse("https://127.0.0.1:1/b").is_none());
+        assert_eq!(Location::parse("https://127.0.0.1:1/b").unwrap().target, "/b");
+        assert!(Location::parse("ftp://127.0.0.1:1/b").is_none());
         assert!(Location::parse("http://127.0.0.1:1").is_none());
     }
 }

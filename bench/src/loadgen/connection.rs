@@ -1,25 +1,24 @@
 //! One non-blocking keep-alive connection: sends a request, receives the answer, counts its bytes.
 
-use super::request::Request;
+use super::{
+    request::Request,
+    wire::{Arrived, CIPHERTEXT_BYTES, Tls, Wire},
+};
 use crate::{
     error::{BenchError, Context, Result},
     limits::{DISCARD_BYTES, ERROR_TEXT_BYTES_MAX, RESPONSE_HEAD_BYTES_MAX, RESPONSE_HEADER_COUNT_MAX},
 };
-use rustix::{
-    event::epoll::EventFlags,
-    io::Errno,
-    net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg},
-};
+use rustix::{event::epoll::EventFlags, io::Errno};
 use std::{
     io::IoSlice,
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     os::fd::{AsFd, BorrowedFd},
 };
 
 /// A connection and where it stands.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     address: SocketAddr,
     phase: Phase,
     /// The start of a response head that has not come whole.
@@ -54,6 +53,7 @@ struct Body {
 pub struct Scratch {
     head: Vec<u8>,
     discard: Vec<u8>,
+    ciphertext: Vec<u8>,
 }
 
 /// What became of a turn.
@@ -87,18 +87,16 @@ impl Default for Scratch {
         Self {
             head: vec![0; RESPONSE_HEAD_BYTES_MAX],
             discard: vec![0; DISCARD_BYTES],
+            ciphertext: vec![0; CIPHERTEXT_BYTES],
         }
     }
 }
 
 impl Connection {
     /// Connects (blocking: on loopback, before the load) and turns to non-blocking.
-    pub fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).context(format_args!("connect to {address}"))?;
-        stream.set_nodelay(true).context("set TCP_NODELAY")?;
-        stream.set_nonblocking(true).context("set O_NONBLOCK")?;
+    pub fn open(address: SocketAddr, tls: &Tls) -> Result<Self> {
         Ok(Self {
-            stream,
+            wire: Wire::open(address, tls)?,
             address,
             phase: Phase::Idle,
             partial: Vec::new(),
@@ -115,7 +113,7 @@ impl Connection {
 
     /// The descriptor to watch.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+        self.wire.socket().as_fd()
     }
 
     /// Begins a request; `advance` sends it.
@@ -135,6 +133,9 @@ impl Connection {
 
     /// Sends and receives as far as the socket allows; adds the payload bytes moved to `moved`.
     pub fn advance(&mut self, request: &Request, scratch: &mut Scratch, moved: &mut u64) -> Result<Progress> {
+        if let Err(error) = self.wire.flush() {
+            return Err(error).context(format_args!("send to {}", self.address));
+        }
         loop {
             let progress = match self.phase {
                 Phase::Idle => return Ok(Progress::Pending),
@@ -166,18 +167,8 @@ impl Connection {
             .payload
             .as_ref()
             .map_or(&[][..], |payload| payload.chunk(body_sent));
-        let outcome = if body.is_empty() {
-            send(&self.stream, head, SendFlags::NOSIGNAL)
-        } else {
-            let parts = [IoSlice::new(head), IoSlice::new(body)];
-            sendmsg(
-                &self.stream,
-                &parts,
-                &mut SendAncillaryBuffer::default(),
-                SendFlags::NOSIGNAL,
-            )
-        };
-        match outcome {
+        let parts = [IoSlice::new(head), IoSlice::new(body)];
+        match self.wire.send(&parts) {
             Ok(bytes) => {
                 let sent = sent + bytes as u64;
                 *moved += sent.saturating_sub(head_bytes) - body_sent;
@@ -214,17 +205,15 @@ impl Connection {
             return Err(self.failure("a response head over the limit", ""));
         };
         start.copy_from_slice(&self.partial);
-        let room = free.len();
-        let received = match recv(&self.stream, free, RecvFlags::empty()) {
-            Ok((0, _)) if self.answers > 0 && kept == 0 => return Ok(Some(Progress::Closed)),
-            Ok((0, _)) => return Err(self.failure("a closed connection", "no answer before it")),
-            Ok((bytes, _)) => bytes,
+        let received = match self.wire.receive(free, &mut scratch.ciphertext) {
+            Ok(Arrived { bytes: 0, .. }) if self.answers > 0 && kept == 0 => return Ok(Some(Progress::Closed)),
+            Ok(Arrived { bytes: 0, .. }) => return Err(self.failure("a closed connection", "no answer before it")),
+            Ok(arrived) => self.note(arrived),
             Err(Errno::AGAIN) => return Ok(self.nothing_to_receive()),
             Err(Errno::INTR) => return Ok(None),
             Err(Errno::CONNRESET) if self.answers > 0 && kept == 0 => return Ok(Some(Progress::Closed)),
             Err(error) => return Err(error).context(format_args!("receive from {}", self.address)),
         };
-        self.note_short(received, room);
         let bytes = scratch.head.get(..kept + received).unwrap_or_default();
         let mut headers = [httparse::EMPTY_HEADER; RESPONSE_HEADER_COUNT_MAX];
         let mut response = httparse::Response::new(&mut headers);
@@ -280,11 +269,12 @@ impl Connection {
         if !self.readable {
             return Ok(Some(Progress::Pending));
         }
-        // MSG_TRUNC on TCP drops the bytes in the kernel: the client must not become the bottleneck.
-        match recv(&self.stream, scratch.discard.as_mut_slice(), RecvFlags::TRUNC) {
-            Ok((_, 0)) => Err(self.failure("a closed connection", &format!("after {received} of {length} bytes"))),
-            Ok((_, bytes)) => {
-                self.note_short(bytes, DISCARD_BYTES);
+        match self.wire.discard(&mut scratch.discard, &mut scratch.ciphertext) {
+            Ok(Arrived { bytes: 0, .. }) => {
+                Err(self.failure("a closed connection", &format!("after {received} of {length} bytes")))
+            }
+            Ok(arrived) => {
+                let bytes = self.note(arrived);
                 *moved += bytes as u64;
                 self.phase = Phase::Body(Body {
                     received: received + bytes as u64,
@@ -300,15 +290,20 @@ impl Connection {
 
     /// Reads the rest of a small body, waiting for it.
     fn receive_refusal(&mut self, fields: Fields, mut body: Vec<u8>) -> Result<Progress> {
-        use std::io::Read;
         let length = usize::try_from(fields.length).unwrap_or(usize::MAX);
-        let missing = length.saturating_sub(body.len()) as u64;
-        self.stream.set_nonblocking(false).context("clear O_NONBLOCK")?;
-        (&self.stream)
-            .take(missing)
-            .read_to_end(&mut body)
-            .context(format_args!("receive from {}", self.address))?;
-        self.stream.set_nonblocking(true).context("set O_NONBLOCK")?;
+        let socket = |wire: &Wire, blocks: bool| wire.socket().set_nonblocking(!blocks).context("set O_NONBLOCK");
+        socket(&self.wire, true)?;
+        let (mut space, mut ciphertext) = ([0; 4096], [0; 4096]);
+        while body.len() < length {
+            let missing = length - body.len();
+            let room = space.get_mut(..missing.min(4096)).unwrap_or_default();
+            let arrived = self.wire.receive(room, &mut ciphertext);
+            match arrived.context(format_args!("receive from {}", self.address))?.bytes {
+                0 => break,
+                bytes => body.extend_from_slice(space.get(..bytes).unwrap_or_default()),
+            }
+        }
+        socket(&self.wire, false)?;
         let quoted = body.get(..ERROR_TEXT_BYTES_MAX).unwrap_or(&body);
         Ok(Progress::Answered(Answer {
             status: fields.status,
@@ -347,10 +342,11 @@ impl Connection {
     }
 
     /// After a short read the socket is empty: the next bytes bring a new edge, unless the peer is gone.
-    fn note_short(&mut self, received: usize, room: usize) {
-        if received < room && !self.hung_up {
+    fn note(&mut self, arrived: Arrived) -> usize {
+        if arrived.is_all && !self.hung_up {
             self.readable = false;
         }
+        arrived.bytes
     }
 
     fn nothing_to_receive(&mut self) -> Option<Progress> {

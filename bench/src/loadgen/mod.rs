@@ -7,6 +7,7 @@ pub mod histogram;
 pub mod plan;
 pub mod random;
 pub mod request;
+pub mod wire;
 
 #[cfg(test)]
 mod tests;

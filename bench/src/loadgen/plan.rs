@@ -1,6 +1,9 @@
 //! What a load client is to do: which requests, to which address, by how many clients, and which answers count.
 
-use super::request::{Method, Payload, Request};
+use super::{
+    request::{Method, Payload, Request},
+    wire::Tls,
+};
 use std::net::SocketAddr;
 
 /// A closed-loop load.
@@ -12,6 +15,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Which of them comes next.
     pub order: Order,
+    /// How TLS is spoken.
+    pub tls: Tls,
     /// Statuses that count as success.
     pub accept: &'static [u16],
     /// Bytes every answer's body must have; `None`: any number.

@@ -68,6 +68,7 @@ fn get(address: SocketAddr) -> Step {
 
 fn plan(steps: Vec<Step>, answer_bytes: Option<u64>) -> Plan {
     Plan {
+        tls: None,
         clients: 3,
         steps,
         order: Order::InTurn,
@@ -188,6 +189,7 @@ fn redirects_are_followed_with_the_body() {
 fn every_step_is_taken_once() {
     let (paths, steps) = noting(100);
     let plan = Plan {
+        tls: None,
         order: Order::Random,
         ..plan(steps, Some(1))
     };
@@ -206,6 +208,7 @@ fn every_step_is_taken_once() {
 fn random_order_leaves_the_order_of_the_plan() {
     let (paths, steps) = noting(50);
     let plan = Plan {
+        tls: None,
         order: Order::Random,
         clients: 1,
         ..plan(steps, Some(1))

@@ -1,6 +1,7 @@
 //! Corelane: `corelane serve` with its gateway and node, all on the server core.
 
 use super::{
+    certificate::Certificate,
     cpu,
     process::{Server, ServerProcess},
 };
@@ -15,6 +16,7 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// What `corelane serve --json` prints when it serves.
@@ -53,33 +55,46 @@ pub fn cluster_key(directory: &Path) -> Result<TicketKey> {
 
 /// Starts the binaries found in `binaries` with their data below `directory`: one core, and nothing is verified.
 pub fn start(binaries: &Path, directory: &Path) -> Result<Server> {
-    run(
-        binaries,
-        directory,
-        &["--anonymous", "--cores", "1"],
-        ServerProcess::spawn,
-    )
+    start_with(binaries, directory, None)
+}
+
+/// The same with HTTPS if there is a certificate.
+pub fn start_with(binaries: &Path, directory: &Path, certificate: Option<&Certificate>) -> Result<Server> {
+    let flags = ["--anonymous", "--cores", "1"];
+    run(binaries, directory, &flags, certificate, ServerProcess::spawn)
 }
 
 /// Starts them on all processors, as they are started by default: every request must be signed.
 pub fn start_on_all_cores(binaries: &Path, directory: &Path) -> Result<Server> {
-    run(binaries, directory, &[], ServerProcess::spawn_anywhere)
+    run(binaries, directory, &[], None, ServerProcess::spawn_anywhere)
 }
 
 type Spawn = fn(&'static str, &Path, &[&str], PathBuf) -> Result<ServerProcess>;
 
-fn run(binaries: &Path, directory: &Path, flags: &[&str], spawn: Spawn) -> Result<Server> {
+fn run(
+    binaries: &Path,
+    directory: &Path,
+    flags: &[&str],
+    certificate: Option<&Certificate>,
+    spawn: Spawn,
+) -> Result<Server> {
     let program = self::program(binaries, "corelane")?;
     for name in ["corelane-gateway", "corelane-node"] {
         self::program(binaries, name)?;
     }
     let data = data(directory).display().to_string();
-    let arguments = [&["serve", "--json", "--port", "0", "--data", &data], flags].concat();
+    let tls = certificate.map(|certificate| Arc::clone(&certificate.client));
+    let paths = certificate
+        .map(|certificate| [&certificate.certificate, &certificate.key].map(|path| path.display().to_string()));
+    let mut arguments = [&["serve", "--json", "--port", "0", "--data", &data], flags].concat();
+    if let Some([certificate, key]) = &paths {
+        arguments.extend(["--tls-cert", certificate, "--tls-key", key]);
+    }
     let mut serve = spawn("corelane", &program, &arguments, directory.join("corelane.log"))?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, serve.ready::<Ready>(START_MAX, |_| {})?.port));
     serve.wait_until(|| {
         matches!(
-            Session::open(address).and_then(|mut session| session.status(HEALTH_PATH)),
+            Session::open_with(address, tls.clone()).and_then(|mut session| session.status(HEALTH_PATH)),
             Ok(200)
         )
     })?;
@@ -95,5 +110,5 @@ fn run(binaries: &Path, directory: &Path, flags: &[&str], spawn: Spawn) -> Resul
     if workers.len() != 2 {
         return Err(serve.failure("does not run one gateway and one node"));
     }
-    Ok(serve.serving(address, workers))
+    Ok(serve.serving(address, workers).with_tls(tls))
 }

@@ -1,5 +1,6 @@
 //! The servers under test: how they are started, addressed, measured and stopped.
 
+pub mod certificate;
 pub mod corelane;
 pub mod cpu;
 pub mod memory;

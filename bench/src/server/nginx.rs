@@ -1,6 +1,7 @@
 //! nginx, the yardstick: one worker, sendfile, open files cached, WebDAV for PUT.
 
 use super::{
+    certificate::Certificate,
     cpu::{self, Process},
     process::{Server, ServerProcess},
 };
@@ -9,10 +10,11 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-/// Starts nginx with a prefix and configuration of its own below `directory`.
-pub fn start(program: Option<PathBuf>, directory: &Path) -> Result<Server> {
+/// Starts nginx with a prefix and configuration of its own below `directory`; with HTTPS if there is a certificate.
+pub fn start(program: Option<PathBuf>, directory: &Path, certificate: Option<&Certificate>) -> Result<Server> {
     let program = find(program)?;
     let prefix = directory.join("nginx");
     for part in ["root", "body", "logs"] {
@@ -20,7 +22,7 @@ pub fn start(program: Option<PathBuf>, directory: &Path) -> Result<Server> {
     }
     let address = free_address()?;
     let configuration = prefix.join("nginx.conf");
-    fs::write(&configuration, configure(&prefix, address)).context("write nginx.conf")?;
+    fs::write(&configuration, configure(&prefix, address, certificate)).context("write nginx.conf")?;
     let (prefix_text, configuration) = (prefix.display().to_string(), configuration.display().to_string());
     let arguments = ["-p", &prefix_text, "-c", &configuration, "-e", "stderr"];
     let mut master = ServerProcess::spawn("nginx", &program, &arguments, prefix.join("stderr.log"))?;
@@ -33,17 +35,32 @@ pub fn start(program: Option<PathBuf>, directory: &Path) -> Result<Server> {
             ..worker
         })
         .collect();
-    Ok(master.serving(address, workers))
+    let tls = certificate.map(|certificate| Arc::clone(&certificate.client));
+    Ok(master.serving(address, workers).with_tls(tls))
 }
 
 /// Keeps nginx at its best for this comparison. No access log, since Corelane writes none either.
-fn configure(prefix: &Path, address: SocketAddr) -> String {
+fn configure(prefix: &Path, address: SocketAddr, certificate: Option<&Certificate>) -> String {
     let prefix = prefix.display();
     // Workers of a master that runs as root change to another user, who cannot read the prefix.
     let user = if rustix::process::geteuid().is_root() {
         "user root;"
     } else {
         ""
+    };
+    let (ssl, certificate) = match certificate {
+        None => ("", String::new()),
+        Some(Certificate { certificate, key, .. }) => (
+            "ssl ",
+            format!(
+                "ssl_certificate {};
+        ssl_certificate_key {};
+        ssl_protocols TLSv1.3;
+        ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;",
+                certificate.display(),
+                key.display()
+            ),
+        ),
     };
     format!(
         "{user}
@@ -74,7 +91,8 @@ http {{
     scgi_temp_path {prefix}/body;
     uwsgi_temp_path {prefix}/body;
     server {{
-        listen {address} backlog=16384;
+        listen {address} {ssl}backlog=16384;
+        {certificate}
         root {prefix}/root;
         location / {{ dav_methods PUT DELETE; create_full_put_path on; dav_access user:rw; }}
     }}

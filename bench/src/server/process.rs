@@ -4,6 +4,7 @@ use super::cpu::{self, Process};
 use crate::{
     error::{BenchError, Context, Result},
     limits::{CLIENT_CORE, LOG_LINES_QUOTED, POLL_PAUSE, SERVER_CORE, START_MAX, STOP_MAX},
+    loadgen::wire::Tls,
     machine,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -35,6 +36,7 @@ pub struct Server {
     process: ServerProcess,
     address: SocketAddr,
     workers: Vec<Process>,
+    tls: Tls,
 }
 
 impl ServerProcess {
@@ -124,6 +126,7 @@ impl ServerProcess {
             process: self,
             address,
             workers,
+            tls: None,
         }
     }
 
@@ -165,6 +168,18 @@ impl Server {
     /// What the report calls it.
     pub fn name(&self) -> &'static str {
         self.process.name
+    }
+
+    /// It speaks TLS.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// How TLS is spoken with it.
+    pub fn tls(&self) -> Tls {
+        self.tls.clone()
     }
 
     /// Where it listens: Corelane's gateway, or nginx.

@@ -81,7 +81,7 @@ pub async fn serve(gateway: Rc<Gateway>, connection: Connection, head: RequestHe
     let io = match connection
         .stream
         .into_inner()
-        .and_then(|stream| hyper_io::HyperIo::new(stream, received))
+        .and_then(|(stream, tls)| hyper_io::HyperIo::new(stream, tls, received))
     {
         Ok(io) => io,
         Err(error) => return tracing::warn!(%error, "admin connection"),

@@ -1,6 +1,6 @@
 //! What `serve` prints once requests succeed: where the store is, and lines to paste for common clients.
 
-use super::credentials::Credentials;
+use super::{credentials::Credentials, tls::Tls};
 use std::{
     fmt::Write,
     net::{IpAddr, SocketAddr},
@@ -21,6 +21,8 @@ pub struct Banner<'a> {
     pub credentials: Option<&'a Credentials>,
     /// Redirects were possible but for a missing `--advertise`.
     pub redirects_off: bool,
+    /// HTTPS.
+    pub tls: Option<&'a Tls>,
 }
 
 impl Banner<'_> {
@@ -42,7 +44,8 @@ impl Banner<'_> {
     fn text(&self) -> String {
         let host = self.client_host();
         let port = self.address.port();
-        let endpoint = format!("http://{host}:{port}/s3");
+        let scheme = self.scheme();
+        let endpoint = format!("{scheme}://{host}:{port}/s3");
         let mut text = String::new();
         let data = self
             .data
@@ -60,7 +63,7 @@ impl Banner<'_> {
         let _ = writeln!(text, "Corelane is ready.\n");
         let _ = writeln!(
             text,
-            "  S3 endpoint  {endpoint}  (and http://{host}:{port} for clients that refuse a path)"
+            "  S3 endpoint  {endpoint}  (and {scheme}://{host}:{port} for clients that refuse a path)"
         );
         let _ = writeln!(text, "  Data         {data}");
         let _ = writeln!(text, "  Cores        {}, on ports {ports}", self.core_ports.len());
@@ -75,6 +78,14 @@ impl Banner<'_> {
                     "  Access       --anonymous: everyone who reaches this port may do everything"
                 );
             }
+        }
+        if let Some(tls) = self.tls {
+            let self_signed = match tls.said.is_self_signed() {
+                true => "; self-signed: clients must be given it",
+                false => "",
+            };
+            let certificate = tls.files.certificate.display();
+            let _ = writeln!(text, "  Certificate  {certificate}{self_signed}");
         }
         if self.redirects_off {
             let _ = writeln!(
@@ -92,7 +103,20 @@ impl Banner<'_> {
     /// The lines to paste. All clients but s3cmd read the credentials from the environment.
     fn client_lines(&self, host: &str) -> String {
         let server = format!("{host}:{}", self.address.port());
-        let endpoint = format!("http://{server}/s3");
+        let endpoint = format!("{}://{server}/s3", self.scheme());
+        // What clients must trust: aws and boto3 find it in the environment.
+        let (trust, s3cmd_tls, curl_tls) = match self.tls {
+            Some(tls) if tls.said.is_self_signed() => (
+                format!(
+                    " AWS_CA_BUNDLE={}",
+                    shell_word(&tls.files.certificate.display().to_string())
+                ),
+                "--ssl --ca-certs=\"$AWS_CA_BUNDLE\"",
+                " --cacert \"$AWS_CA_BUNDLE\"",
+            ),
+            Some(_) => (String::new(), "--ssl", ""),
+            None => (String::new(), "--no-ssl", ""),
+        };
         // s3cmd, aws and boto3 insist on credentials; a store that verifies nothing takes any.
         let (access_key, secret_key) = self.credentials.map_or(("anyone", "anything"), |keys| {
             (keys.access_key.as_str(), keys.secret_key.as_str())
@@ -105,17 +129,21 @@ impl Banner<'_> {
         format!(
             "Paste this, then any of the clients:\n\
              \n\
-             export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret_key} AWS_DEFAULT_REGION=us-east-1\n\
+             export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret_key} AWS_DEFAULT_REGION=us-east-1{trust}\n\
              \n\
              s3cmd --access_key=$AWS_ACCESS_KEY_ID --secret_key=$AWS_SECRET_ACCESS_KEY --host={server}/s3 \
-             --host-bucket=\"{server}/s3/%(bucket)\" --no-ssl --region us-east-1 ls\n\
+             --host-bucket=\"{server}/s3/%(bucket)\" {s3cmd_tls} --region us-east-1 ls\n\
              \n\
              aws --endpoint-url {endpoint} s3 ls\n\
              \n\
              python3 -c 'import boto3; print(boto3.client(\"s3\", endpoint_url=\"{endpoint}\").list_buckets()[\"Buckets\"])'\n\
              \n\
-             curl -L{curl_signs} {endpoint}/\n"
+             curl -L{curl_signs}{curl_tls} {endpoint}/\n"
         )
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// The host as a client on this machine (or, when advertised, anywhere) writes it in a URL.
@@ -132,6 +160,15 @@ impl Banner<'_> {
     }
 }
 
+/// One word for a shell, whatever it holds.
+fn shell_word(text: &str) -> String {
+    if text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@".contains(c)) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 /// Standard output may be closed, as under `corelane serve >&-`; the store serves all the same.
 fn print(text: &str) {
     use std::io::Write as _;
@@ -142,8 +179,11 @@ fn print(text: &str) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::Banner;
-    use crate::cmd::serve::credentials::Credentials;
+    use super::{Banner, shell_word};
+    use crate::{
+        certificate::{CertificateFiles, describe::of_pem, make::make},
+        cmd::serve::{credentials::Credentials, tls::Tls},
+    };
 
     fn banner<'a>(credentials: Option<&'a Credentials>, advertise: Option<&'a str>) -> Banner<'a> {
         Banner {
@@ -153,7 +193,27 @@ mod tests {
             data: &[],
             credentials,
             redirects_off: advertise.is_none(),
+            tls: None,
         }
+    }
+
+    #[test]
+    fn with_https_the_lines_bring_the_certificate() {
+        let made = make(&["localhost".to_owned()]).unwrap();
+        let tls = Tls {
+            files: CertificateFiles::in_directory("/my data".as_ref()),
+            said: of_pem(made.certificate_pem().as_bytes()).unwrap(),
+        };
+        let banner = Banner {
+            tls: Some(&tls),
+            ..banner(None, Some("store.example"))
+        };
+        let text = banner.text();
+        assert!(!text.contains("http://") && !text.contains("--no-ssl"), "{text}");
+        assert!(text.contains("AWS_CA_BUNDLE='/my data/cert.pem'\n"), "{text}");
+        assert!(text.contains("--ssl --ca-certs=\"$AWS_CA_BUNDLE\""), "{text}");
+        assert!(text.contains("https://store.example:9000/s3"), "{text}");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
     }
 
     #[test]

@@ -78,6 +78,8 @@ struct Running {
 /// What a wait may report.
 enum Event {
     Signal,
+    /// SIGHUP, where it asks for something.
+    Hangup,
     Ended(Role, ExitStatus),
     Ready(Role, String),
     TimeOut,
@@ -86,9 +88,10 @@ enum Event {
 /// The store's processes and the signals to this one.
 pub struct Children {
     signals: UnixStream,
-    /// Readable after SIGHUP, once [`Children::pass_on_hangups`] was called.
     hangups: UnixStream,
-    hangups_writer: UnixStream,
+    /// Open without a signal too: its end would be something to read.
+    _hangup_writer: UnixStream,
+    has_terminal: bool,
     running: Vec<Running>,
 }
 
@@ -107,29 +110,19 @@ pub fn find_beside_me(program: &str) -> Result<PathBuf> {
 }
 
 impl Children {
-    /// From here on SIGINT and SIGTERM are events, not the end of the process.
-    pub fn new() -> Result<Self> {
-        let (signals, writer) = UnixStream::pair().map_err(cannot_watch)?;
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            let writer = writer.try_clone().map_err(cannot_watch)?;
-            signal_hook::low_level::pipe::register(signal, writer).map_err(cannot_watch)?;
-        }
-        let (hangups, hangups_writer) = UnixStream::pair().map_err(cannot_watch)?;
+    /// From here on SIGINT and SIGTERM are events, not the end of the process; SIGHUP too if the children read their
+    /// certificate again at it.
+    pub fn new(reload: bool) -> Result<Self> {
+        let hangup: &[i32] = if reload { &[signal_hook::consts::SIGHUP] } else { &[] };
+        let (signals, _) = events_of(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])?;
+        let (hangups, hangup_writer) = events_of(hangup)?;
         Ok(Self {
             signals,
             hangups,
-            hangups_writer,
+            _hangup_writer: hangup_writer,
+            has_terminal: has_terminal(),
             running: Vec::new(),
         })
-    }
-
-    /// From here on SIGHUP, too, is not the end of the process: it goes to all children, which then open again what they
-    /// have open.
-    pub fn pass_on_hangups(&mut self) -> Result<()> {
-        let writer = self.hangups_writer.try_clone().map_err(cannot_watch)?;
-        signal_hook::low_level::pipe::register(signal_hook::consts::SIGHUP, writer)
-            .map(drop)
-            .map_err(cannot_watch)
     }
 
     /// Starts a child that ends when this process does, however it ends.
@@ -170,7 +163,8 @@ impl Children {
                 }
                 Event::Ended(role, status) => return Err(ended_early(role, status).into()),
                 Event::Signal => return Err(Interrupted::Signal),
-                Event::Ready(..) | Event::TimeOut => {}
+                // They read it as they start.
+                Event::Hangup | Event::Ready(..) | Event::TimeOut => {}
             }
         }
     }
@@ -180,7 +174,7 @@ impl Children {
         match self.next_event(Some(Instant::now() + pause)).map_err(cannot_watch)? {
             Event::Ended(role, status) => Err(ended_early(role, status).into()),
             Event::Signal => Err(Interrupted::Signal),
-            Event::Ready(..) | Event::TimeOut => Ok(()),
+            Event::Hangup | Event::Ready(..) | Event::TimeOut => Ok(()),
         }
     }
 
@@ -189,6 +183,12 @@ impl Children {
         loop {
             match self.next_event(None).map_err(cannot_watch)? {
                 Event::Signal => return Ok(()),
+                // The terminal was closed: with it the store ends, as without TLS.
+                Event::Hangup if self.has_terminal && !has_terminal() => return Ok(()),
+                Event::Hangup => {
+                    self.signal(Role::Gateway, Signal::HUP);
+                    self.signal(Role::Node, Signal::HUP);
+                }
                 Event::Ended(role, status) => {
                     return Err(CliError::failed(format!(
                         "{} ended ({}), so the store stops; its log above says why. Start it again with `corelane serve`",
@@ -230,7 +230,7 @@ impl Children {
             match self.next_event(Some(deadline)) {
                 Ok(Event::Signal) => return false,
                 Ok(Event::TimeOut) | Err(_) => return true,
-                Ok(Event::Ended(..) | Event::Ready(..)) => {}
+                Ok(Event::Ended(..) | Event::Hangup | Event::Ready(..)) => {}
             }
         }
         true
@@ -257,10 +257,7 @@ impl Children {
             }
             if readable.hangup {
                 let _ = self.hangups.read(&mut [0; 64])?;
-                // One that is not ready may not handle the signal yet, and would end.
-                for running in self.running.iter().filter(|running| running.is_ready) {
-                    let _ = pidfd_send_signal(&running.pidfd, Signal::HUP);
-                }
+                return Ok(Event::Hangup);
             }
             for (index, is_readable) in readable.outputs.iter().enumerate() {
                 let Some(running) = self.running.get_mut(index).filter(|_| *is_readable) else {
@@ -353,6 +350,21 @@ impl Running {
         }
         Ok(None)
     }
+}
+
+/// A socket with something to read each time one of the signals comes, and its other end.
+fn events_of(signals: &[i32]) -> Result<(UnixStream, UnixStream)> {
+    let (events, writer) = UnixStream::pair().map_err(cannot_watch)?;
+    for &signal in signals {
+        let writer = writer.try_clone().map_err(cannot_watch)?;
+        signal_hook::low_level::pipe::register(signal, writer).map_err(cannot_watch)?;
+    }
+    Ok((events, writer))
+}
+
+/// Whether this process belongs to a terminal that is there.
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
 }
 
 /// The kernel kills the child when this thread, the main one, is gone: a killed `serve` leaves nothing behind.

@@ -1,9 +1,9 @@
 //! The first credentials and the cluster key: made at first start, kept with mode 0600, never logged.
 
-use super::private_file;
 use crate::{
     error::{CliError, Result},
     limits::{ACCESS_KEY_CHARS, SECRET_KEY_CHARS_MAX, SECRET_KEY_CHARS_MIN},
+    private_file,
 };
 use proto::auth::{
     sigv4::{from_hex, hex},

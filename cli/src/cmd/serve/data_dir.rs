@@ -8,9 +8,10 @@ use rustix::{
     fs::{Access, FlockOperation, access, flock},
     io::Errno,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     fs::{DirBuilder, File, OpenOptions},
-    io,
+    io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Instant,
@@ -35,7 +36,37 @@ pub struct DataDirs {
     /// `control` in the first of them.
     pub control: PathBuf,
     /// The lock ends with it.
-    _lock: File,
+    lock: File,
+}
+
+/// The `serve` that uses a store, as it says itself in the file it has locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningStore {
+    /// Its process id.
+    pub pid: i32,
+    /// Whether SIGHUP makes it read its certificate again; otherwise SIGHUP is its end.
+    pub reloads: bool,
+}
+
+/// Who uses the store with this `control` directory; `None`: nobody.
+pub fn running_store(control: &Path) -> Result<Option<RunningStore>> {
+    let path = control.join(LOCK_FILE);
+    let unreadable = |error: io::Error| CliError::failed(format!("cannot read {}: {error}", path.display()));
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
+    if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
+        return Ok(None);
+    }
+    let text = io::read_to_string(file).map_err(unreadable)?;
+    serde_json::from_str(&text).map(Some).map_err(|_| {
+        CliError::failed(format!(
+            "{} does not say who uses the store; it may be starting: try again",
+            path.display()
+        ))
+    })
 }
 
 impl DataDirs {
@@ -64,11 +95,16 @@ impl DataDirs {
         make(&control)?;
         let lock = lock(&control.join(LOCK_FILE), first)?;
         make(&control.join("gateway"))?;
-        Ok(Self {
-            paths,
-            control,
-            _lock: lock,
-        })
+        Ok(Self { paths, control, lock })
+    }
+
+    /// Says in the locked file who uses the store.
+    pub fn note_process(&self, reloads: bool) -> Result<()> {
+        let pid = i32::try_from(std::process::id()).unwrap_or_default();
+        let note = serde_json::json!(RunningStore { pid, reloads }).to_string();
+        let mut file = &self.lock;
+        let written = file.set_len(0).and_then(|()| file.write_all(note.as_bytes()));
+        written.map_err(|error| unusable(&self.control, &error))
     }
 }
 
@@ -173,7 +209,11 @@ fn lock(path: &Path, data: &Path) -> Result<File> {
     let deadline = Instant::now() + LOCK_RETRY;
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
+            Ok(()) => {
+                // Whoever used the store before is no longer the one to send signals to.
+                file.set_len(0).map_err(|error| unusable(data, &error))?;
+                return Ok(file);
+            }
             Err(Errno::INTR) => {}
             Err(Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(LOCK_RETRY_PAUSE),
             Err(Errno::WOULDBLOCK) => {

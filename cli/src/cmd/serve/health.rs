@@ -5,18 +5,24 @@ use crate::{
     error::CliError,
     limits::{HEALTH_PAUSE, HEALTH_REQUEST, HEALTH_WAIT},
 };
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::Arc,
     time::Instant,
 };
 
 /// Asks until the answer is 200, a child ends, a signal comes, or the time is over. A store that can serve some of its
-/// data does so, with a warning.
-pub fn wait_until_healthy(gateway: SocketAddr, children: &mut Children) -> Result<(), Interrupted> {
+/// data does so, with a warning. `tls`: how a gateway is asked that speaks HTTPS.
+pub fn wait_until_healthy(
+    gateway: SocketAddr,
+    tls: Option<&Arc<ClientConfig>>,
+    children: &mut Children,
+) -> Result<(), Interrupted> {
     let deadline = Instant::now() + HEALTH_WAIT;
     loop {
-        let state = match ask(gateway) {
+        let state = match ask(gateway, tls) {
             Ok((200, _)) => return Ok(()),
             Ok((_, body)) => match degraded(&body) {
                 Some(reason) => {
@@ -48,10 +54,20 @@ fn degraded(body: &str) -> Option<String> {
 }
 
 /// The status and the body of one answer.
-fn ask(gateway: SocketAddr) -> io::Result<(u16, String)> {
-    let mut stream = TcpStream::connect_timeout(&gateway, HEALTH_REQUEST)?;
+fn ask(gateway: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> io::Result<(u16, String)> {
+    let stream = TcpStream::connect_timeout(&gateway, HEALTH_REQUEST)?;
     stream.set_read_timeout(Some(HEALTH_REQUEST))?;
     stream.set_write_timeout(Some(HEALTH_REQUEST))?;
+    match tls {
+        None => ask_over(stream, gateway),
+        Some(tls) => {
+            let connection = ClientConnection::new(Arc::clone(tls), gateway.ip().into()).map_err(io::Error::other)?;
+            ask_over(StreamOwned::new(connection, stream), gateway)
+        }
+    }
+}
+
+fn ask_over(mut stream: impl Read + Write, gateway: SocketAddr) -> io::Result<(u16, String)> {
     write!(
         stream,
         "GET /v1/health HTTP/1.1\r\nHost: {gateway}\r\nConnection: close\r\n\r\n"

@@ -4,11 +4,11 @@
 mod banner;
 mod children;
 pub mod credentials;
-mod data_dir;
+pub mod data_dir;
 mod health;
 mod kernel;
-mod private_file;
 mod ready;
+mod tls;
 
 use crate::{
     error::{CliError, Result},
@@ -25,12 +25,15 @@ use std::{
     path::PathBuf,
     process::Command,
 };
+use tls::{Tls, TlsArgs};
 
 const EXAMPLES: &str = "\
 Examples:
   corelane serve
   corelane serve --data /disk1 --data /disk2 --port 9000
   corelane serve --host 0.0.0.0 --advertise store.example.org
+  corelane serve --tls
+  corelane serve --tls-cert server.pem --tls-key server.key
   CORELANE_ACCESS_KEY=me CORELANE_SECRET_KEY=only-for-me corelane serve
 
 The first start makes credentials, keeps them in DIR/control/credentials.json (0600) and prints them with lines to
@@ -83,6 +86,8 @@ pub struct ServeArgs {
     /// When an upload is answered: `sync` when it survives a power failure, `none` when the operating system has it
     #[arg(long, value_name = "WHEN", default_value = "sync")]
     durability: Durability,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Print one line `READY {"port":..,"core_ports":[..],"pid":..}` for programs in place of the text for people
     #[arg(long)]
     json: bool,
@@ -168,12 +173,13 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let data = DataDirs::open(&args.data)?;
     let credentials = credentials::load_or_create(&data.control, first_credentials)?;
     credentials::ensure_cluster_key(&data.control)?;
+    let tls = args.tls.prepare(&plan, &args.host, &data)?;
 
-    let mut children = Children::new()?;
-    if args.access_log.as_ref().is_some_and(|file| file.as_os_str() != "-") {
-        children.pass_on_hangups()?;
-    }
-    match start(args, &plan, &data, &gateway, &node, &mut children) {
+    let logs_to_file = args.access_log.as_ref().is_some_and(|file| file.as_os_str() != "-");
+    let mut children = Children::new(args.tls.is_on() || logs_to_file)?;
+    data.note_process(args.tls.is_on())?;
+    let programs = Programs { gateway, node };
+    match start(args, &plan, &data, tls.as_ref(), &programs, &mut children) {
         Ok((gateway, node)) => {
             let banner = Banner {
                 address: SocketAddr::new(plan.address, gateway.port),
@@ -182,6 +188,7 @@ pub fn run(args: &ServeArgs) -> Result<()> {
                 data: &args.data,
                 credentials: (!args.anonymous).then_some(&credentials),
                 redirects_off: plan.advertise.is_none() && args.route != Route::Proxy,
+                tls: tls.as_ref(),
             };
             if args.json {
                 banner.print_json()
@@ -280,15 +287,27 @@ fn check_advertised(host: &str) -> Result<String> {
     }
 }
 
+/// Where the store's programs are.
+struct Programs {
+    gateway: PathBuf,
+    node: PathBuf,
+}
+
 fn start(
     args: &ServeArgs,
     plan: &Plan,
     data: &DataDirs,
-    gateway_path: &std::path::Path,
-    node_path: &std::path::Path,
+    tls: Option<&Tls>,
+    programs: &Programs,
     children: &mut Children,
 ) -> std::result::Result<(GatewayReady, NodeReady), Interrupted> {
-    let mut gateway = Command::new(gateway_path);
+    let certificate = |command: &mut Command| {
+        if let Some(tls) = tls {
+            command.arg("--tls-cert").arg(&tls.files.certificate);
+            command.arg("--tls-key").arg(&tls.files.key);
+        }
+    };
+    let mut gateway = Command::new(&programs.gateway);
     gateway
         .arg("--listen")
         .arg(SocketAddr::new(plan.address, args.port).to_string())
@@ -315,11 +334,12 @@ fn start(
     for domain in &args.domains {
         gateway.args(["--domain", domain]);
     }
+    certificate(&mut gateway);
     children.spawn(Role::Gateway, gateway)?;
     let gateway: GatewayReady = children.wait_for_ready(Role::Gateway)?;
 
     let reachable = SocketAddr::new(reachable(plan.address), gateway.port);
-    let mut node = Command::new(node_path);
+    let mut node = Command::new(&programs.node);
     for path in &data.paths {
         node.arg("--mountpath").arg(path);
     }
@@ -337,9 +357,11 @@ fn start(
     if let Some(host) = &plan.advertise {
         node.args(["--advertise", host]);
     }
+    certificate(&mut node);
     children.spawn(Role::Node, node)?;
     let node: NodeReady = children.wait_for_ready(Role::Node)?;
-    health::wait_until_healthy(reachable, children)?;
+    let client = tls.map(Tls::client).transpose()?;
+    health::wait_until_healthy(reachable, client.as_ref(), children)?;
     Ok((gateway, node))
 }
 

@@ -1,4 +1,4 @@
-//! Files nobody else may read, written whole or not at all.
+//! Files written whole or not at all; most of them nobody else may read.
 
 use std::{
     fs::{File, OpenOptions, Permissions},
@@ -22,6 +22,15 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
 
 /// Writes a file with mode 0600, durably, replacing it in one step.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
+    replace(path, text, 0o600)
+}
+
+/// The same for a file that everyone may read.
+pub fn write_public(path: &Path, text: &str) -> io::Result<()> {
+    replace(path, text, 0o644)
+}
+
+fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let staged = path.with_extension("new");
     match std::fs::remove_file(&staged) {
@@ -31,7 +40,7 @@ pub fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(0o600)
+        .mode(mode)
         .open(&staged)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
