@@ -9,20 +9,32 @@ need_client_packages() {
 
 # need_environments NAME...: virtual environments, made again when what they should hold has changed.
 need_environments() {
-    # Debian's python3 has the module but not what it needs to fill an environment.
-    python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
-    local name directory requirements
+    local name
     for name; do
-        directory=$root/.venv/$name
-        requirements=$root/tests/requirements/$name.txt
-        if cmp --silent "$requirements" "$directory/installed.txt"; then
-            continue
-        fi
-        echo "Installing: the Python clients of tests/requirements/$name.txt" >&2
-        python3 -m venv --clear "$directory"
-        "$directory/bin/pip" install --quiet --disable-pip-version-check --no-input --requirement "$requirements"
-        cp "$requirements" "$directory/installed.txt"
+        need_environment "$name" python3
     done
+}
+
+# PyTorch as Debian has it: PyPI's for Linux takes gigabytes of libraries for graphics processors along.
+need_debian_torch() {
+    [[ -d /usr/lib/python3/dist-packages/torch ]] || install_packages python3-torch
+    need_environment debian-torch /usr/bin/python3 --system-site-packages
+}
+
+# need_environment NAME PYTHON [FLAG...]: one of them, with an interpreter and flags of its module venv.
+need_environment() {
+    local name=$1 python=$2
+    local directory=$root/.venv/$name requirements=$root/tests/requirements/$name.txt
+    shift 2
+    if cmp --silent "$requirements" "$directory/installed.txt"; then
+        return
+    fi
+    # Debian's python3 has the module but not what it needs to fill an environment.
+    "$python" -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
+    echo "Installing: the Python clients of tests/requirements/$name.txt" >&2
+    "$python" -m venv --clear "$@" "$directory"
+    "$directory/bin/pip" install --quiet --disable-pip-version-check --no-input --requirement "$requirements"
+    cp "$requirements" "$directory/installed.txt"
 }
 
 need_javascript_client() {

@@ -100,7 +100,8 @@ def more():
         print("ok: cp, mv")
     if needs("sigv2"):
         witness.put("for a url", b"signed")
-        url = s3cmd("signurl", f"{S3}/for a url", "+300").strip()
+        # Without signurl_use_https in its configuration it prints http://; the signature covers neither.
+        url = choose("http:", "https:", "https:") + s3cmd("signurl", f"{S3}/for a url", "+300").strip().removeprefix("http:")
         assert witness.open_url(url) == (200, b"signed"), url
         print("ok: signurl")
 

@@ -27,15 +27,13 @@ fn trains(environment: &str, script: &str, scheme: Scheme) {
 }
 
 #[test]
-#[ignore = "gigabytes to install: ./scripts/test --all-clients"]
 fn pytorch_trains_over_http() {
-    trains("pytorch", "pytorch_training.py", Scheme::Http);
+    trains("debian-torch", "pytorch_training.py", Scheme::Http);
 }
 
 #[test]
-#[ignore = "gigabytes to install: ./scripts/test --all-clients"]
 fn pytorch_trains_over_https() {
-    trains("pytorch", "pytorch_training.py", Scheme::Https);
+    trains("debian-torch", "pytorch_training.py", Scheme::Https);
 }
 
 #[test]
