@@ -19,7 +19,7 @@ pub const COPIED_PAYLOAD_BYTES_MAX: usize = 32 * 1024;
 /// How much is read of the log at a time.
 pub const LOG_READ_BYTES: usize = 1024 * 1024;
 /// Writes of one blob that may be in flight at once.
-pub const BLOB_WRITES_IN_FLIGHT_MAX: usize = 3;
+pub const BLOB_WRITES_IN_FLIGHT_MAX: usize = 6;
 /// Least space reserved ahead of a blob's writes.
 pub const BLOB_ALLOCATION_BYTES_MIN: u64 = 4 * 1024 * 1024;
 /// Directories a shard's blobs are spread over.
