@@ -207,13 +207,6 @@ impl Connection {
     }
 }
 
-/// Whether the client will send another request on the connection. HTTP/1.0 clients count on a close unless they are told
-/// otherwise in a header nothing else needs, so they get one.
-pub fn keeps_alive(head: &RequestHead) -> bool {
-    let request_line = head.raw().split(|&byte| byte == b'\r').next().unwrap_or_default();
-    head.keep_alive() && !request_line.ends_with(b"HTTP/1.0")
-}
-
 /// Counts a connection for as long as it lives.
 pub struct Counted(Rc<Gateway>);
 

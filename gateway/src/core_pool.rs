@@ -2,8 +2,9 @@
 
 use crate::{
     limits::{CORE_CONNECT_TIME, CORE_IDLE_CONNECTIONS_MAX, CORE_IDLE_TIME},
-    rt::{self, Stream, Watchdog},
+    rt::{self, Stream},
     tls::GatewayTls,
+    watchdog::Watchdog,
 };
 use std::{cell::RefCell, collections::HashMap, io, net::SocketAddr, rc::Rc, time::Instant};
 

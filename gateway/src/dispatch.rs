@@ -6,7 +6,7 @@ use crate::{
     answer::{self, Answer},
     auth,
     body::Body,
-    connection::{Connection, Next, Served, keeps_alive},
+    connection::{Connection, Next, Served},
     gateway::Gateway,
     limits::BODY_PROGRESS_TIME,
     proxy, registration, relay_ticket,
@@ -95,7 +95,7 @@ async fn respond(
     id: &str,
 ) -> Next {
     let framing_allows = body.is_complete() || body.is_worth_draining();
-    let keep_alive = framing_allows && keeps_alive(head) && !gateway.draining.get();
+    let keep_alive = framing_allows && head.keep_alive() && !gateway.draining.get();
     tracing::debug!(
         request_id = id,
         method = head.method_name(),

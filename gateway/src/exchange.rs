@@ -4,7 +4,7 @@
 use crate::{
     body::{self, Body},
     cluster::Core,
-    connection::{Connection, Next, Relayed, keeps_alive},
+    connection::{Connection, Next, Relayed},
     core_response::{NoResponse, read_head},
     gateway::Gateway,
     limits::{BODY_PROGRESS_TIME, CORE_ANSWER_TIME, RESPONSE_BUFFER_BYTES, SHORT_RESPONSE_BUFFER_BYTES},
@@ -112,7 +112,7 @@ impl<'a> Exchange<'a> {
             // The connection to the core ends here, and with it what the core has of the body.
             Answered::ClientGone(error) => return Err(body::gone(&error)),
         };
-        let keep_client = is_complete && keeps_alive(self.head) && !self.gateway.draining.get();
+        let keep_client = is_complete && self.head.keep_alive() && !self.gateway.draining.get();
         let keep_core = is_complete && response.keep_alive;
         let relayed = self
             .relay_response(&mut stream, &response, &mut buffer, keep_client)

@@ -14,8 +14,8 @@ use crate::{
     non_followers::NonFollowers,
     redirect_table::RedirectTable,
     request_id::RequestIds,
-    rt::Watchdog,
     tls::GatewayTls,
+    watchdog::Watchdog,
 };
 use proto::{
     auth::ticket::TicketKey,

@@ -44,6 +44,7 @@ mod store;
 mod testing;
 mod ticketing;
 mod tls;
+mod watchdog;
 
 use catalog::Catalog;
 use clap::Parser;

@@ -3,8 +3,9 @@
 //! can lose the bytes it already took.
 
 use crate::{
-    limits::{LISTEN_BACKLOG, RING_ENTRIES, WATCHDOG_INTERVAL},
+    limits::{LISTEN_BACKLOG, RING_ENTRIES},
     tls::{ConnectionTls, GatewayTls},
+    watchdog::{Deadlines, Watchdog},
 };
 use monoio::{
     buf::{IoBufMut, Slice},
@@ -12,24 +13,16 @@ use monoio::{
     net::{TcpListener, TcpStream, UnixStream},
 };
 use rustix::{
-    event::{PollFd, PollFlags, Timespec},
     fs::OFlags,
     io::Errno,
-    net::{
-        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-        SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
-    },
-    process::PidfdFlags,
+    net::{AddressFamily, RecvFlags, Shutdown, SocketType},
 };
 use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
     future::Future,
-    io::{self, IoSlice, IoSliceMut},
-    mem::MaybeUninit,
+    io,
     net::SocketAddr,
-    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
-    rc::{Rc, Weak},
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -131,78 +124,6 @@ impl Listener {
     }
 }
 
-/// Checks the deadlines of all sockets.
-#[derive(Clone, Default)]
-pub struct Watchdog {
-    sockets: Rc<RefCell<Vec<Weak<Deadlines>>>>,
-}
-
-impl Watchdog {
-    /// Checks for ever.
-    pub async fn watch(self) {
-        loop {
-            sleep(WATCHDOG_INTERVAL).await;
-            let now = Instant::now();
-            self.sockets.borrow_mut().retain(|socket| match socket.upgrade() {
-                Some(deadlines) => {
-                    deadlines.enforce(now);
-                    true
-                }
-                None => false,
-            });
-        }
-    }
-    /// Ends every socket's current wait for a request, as if its time were up.
-    pub fn expire_idle(&self) {
-        for deadlines in self.sockets.borrow().iter().filter_map(Weak::upgrade) {
-            if deadlines.idle.get() {
-                deadlines.expire(Shutdown::Read);
-            }
-        }
-    }
-}
-
-/// The deadlines of one socket. Dropped before the socket's descriptor is: both halves name it first.
-struct Deadlines {
-    descriptor: RawFd,
-    read: Cell<Option<Instant>>,
-    write: Cell<Option<Instant>>,
-    idle: Cell<bool>,
-    expired: Cell<bool>,
-}
-
-impl Deadlines {
-    fn enforce(&self, now: Instant) {
-        if self.write.get().is_some_and(|deadline| deadline <= now) {
-            self.expire(Shutdown::Both);
-        } else if self.read.get().is_some_and(|deadline| deadline <= now) {
-            self.expire(Shutdown::Read);
-        }
-    }
-    /// A shut-down socket completes the pending operation: a receive with 0 bytes, a send with EPIPE.
-    fn expire(&self, how: Shutdown) {
-        self.expired.set(true);
-        self.read.set(None);
-        self.write.set(None);
-        let _ = rustix::net::shutdown(self.descriptor(), how);
-    }
-    fn descriptor(&self) -> BorrowedFd<'_> {
-        // SAFETY: the halves that hold this value also hold the socket, and drop this value first.
-        unsafe { BorrowedFd::borrow_raw(self.descriptor) }
-    }
-    /// The error, unless it came of the deadline.
-    fn explain(&self, error: io::Error) -> io::Error {
-        if error.kind() == io::ErrorKind::UnexpectedEof && self.expired.get() {
-            self.timed_out()
-        } else {
-            error
-        }
-    }
-    fn timed_out(&self) -> io::Error {
-        io::Error::new(io::ErrorKind::TimedOut, "the peer made no progress in time")
-    }
-}
-
 /// A connected socket.
 pub struct Stream {
     /// Receives.
@@ -214,14 +135,7 @@ pub struct Stream {
 impl Stream {
     fn new(stream: TcpStream, watchdog: &Watchdog) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        let deadlines = Rc::new(Deadlines {
-            descriptor: stream.as_raw_fd(),
-            read: Cell::new(None),
-            write: Cell::new(None),
-            idle: Cell::new(false),
-            expired: Cell::new(false),
-        });
-        watchdog.sockets.borrow_mut().push(Rc::downgrade(&deadlines));
+        let deadlines = watchdog.watch_over(stream.as_raw_fd());
         let (read, write) = stream.into_split();
         Ok(Self {
             reader: Reader {
@@ -322,75 +236,23 @@ impl Stream {
     }
 }
 
-/// A Unix stream socket on which descriptors can be passed.
-pub struct ChannelSocket {
+/// A connected Unix stream socket, for calls that do not wait and for waiting until they need not.
+pub struct UnixSocket {
     stream: UnixStream,
-    /// The process at the other end, where it can be seen.
-    peer: Option<OwnedFd>,
 }
 
-/// Descriptors that may come with one receive: a message brings one, and a receive ends at it.
-const DESCRIPTORS_PER_RECEIVE_MAX: usize = 4;
-
-impl ChannelSocket {
-    /// Connects to a name of the abstract namespace; `PermissionDenied` when another user listens there.
-    pub fn connect(name: &str) -> io::Result<Self> {
-        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
-        let peer = rustix::net::sockopt::socket_peercred(&socket)?;
-        if peer.uid != rustix::process::geteuid() {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        Ok(Self {
-            stream: UnixStream::from_std(socket.into())?,
-            peer: rustix::process::pidfd_open(peer.pid, PidfdFlags::empty()).ok(),
-        })
-    }
-    /// Whether the process at the other end has ended. The kernel may let go of its sockets only later, when it used
-    /// them with io_uring, and what is sent to them until then is lost.
-    pub fn is_orphaned(&self) -> bool {
-        let Some(peer) = &self.peer else { return false };
-        let mut ended = [PollFd::new(peer, PollFlags::IN)];
-        rustix::event::poll(&mut ended, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+impl UnixSocket {
+    /// Takes over a connected socket.
+    pub fn from_descriptor(descriptor: OwnedFd) -> io::Result<Self> {
+        let stream = UnixStream::from_std(descriptor.into())?;
+        Ok(Self { stream })
     }
     /// Waits until something can be received, or the peer is gone.
     pub async fn readable(&self) -> io::Result<()> {
         self.stream.readable(true).await
     }
-    /// Sends what the socket takes at once; `None`: nothing. The descriptor goes with the first byte.
-    pub fn try_send(&self, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<Option<usize>> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        let descriptors = descriptor.map(|descriptor| [descriptor]);
-        if let Some(descriptors) = &descriptors {
-            control.push(SendAncillaryMessage::ScmRights(descriptors));
-        }
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        match rustix::net::sendmsg(self.descriptor(), &[IoSlice::new(bytes)], &mut control, flags) {
-            Ok(sent) => Ok(Some(sent)),
-            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-    /// Receives what is there; `None`: nothing, `Some(0)`: the peer is gone.
-    pub fn try_receive(&self, buffer: &mut [u8], descriptors: &mut VecDeque<OwnedFd>) -> io::Result<Option<usize>> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_PER_RECEIVE_MAX))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        match rustix::net::recvmsg(self.descriptor(), &mut [IoSliceMut::new(buffer)], &mut control, flags) {
-            Ok(received) => {
-                for message in control.drain() {
-                    if let RecvAncillaryMessage::ScmRights(passed) = message {
-                        descriptors.extend(passed);
-                    }
-                }
-                Ok(Some(received.bytes))
-            }
-            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-    fn descriptor(&self) -> BorrowedFd<'_> {
+    /// The socket.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
         // SAFETY: the descriptor lives as long as `self`.
         unsafe { BorrowedFd::borrow_raw(self.stream.as_raw_fd()) }
     }

@@ -163,7 +163,7 @@ fn framing_connection_and_expectation() {
         (
             "GET / HTTP/1.0\r\nConnection: keep-alive",
             BodyFraming::None,
-            true,
+            false,
             false,
         ),
         (

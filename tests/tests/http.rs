@@ -37,6 +37,11 @@ fn connections_stay_open_and_close_as_asked() {
         let (mut connection, answer) = ask(port, "GET /s3/bucket/key HTTP/1.0\r\n\r\n");
         assert_eq!(answer.expect_status(200).body, b"content");
         assert!(connection.is_closed());
+        // It would have to be told that the connection stays, and waits for the end of the answer otherwise.
+        let kept = "GET /s3/bucket/key HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+        let (mut connection, answer) = ask(port, kept);
+        assert_eq!(answer.expect_status(200).body, b"content");
+        assert!(connection.is_closed());
         let (mut connection, answer) = ask(port, "GET /s3/bucket/missing HTTP/1.1\r\nHost: x\r\n\r\n");
         answer.expect_error(404, "NoSuchKey");
         connection.send(b"HEAD /s3/bucket/key HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -1,6 +1,6 @@
 //! A channel to one core: messages both ways, with connections' descriptors beside them, and what the core was told.
 
-use crate::rt::ChannelSocket;
+use super::socket::ChannelSocket;
 use proto::{
     cluster::{
         handoff::{MessageReader, ToCore, ToGateway},

@@ -2,6 +2,7 @@
 //! it goes on doing so until a request comes that is not for it. Then the socket comes back.
 
 mod channel;
+mod socket;
 
 use crate::{
     clock,

@@ -174,7 +174,7 @@ impl RequestHead {
             path_length: target.find('?').unwrap_or(target.len()),
             headers,
             framing: fields.framing(minor)?,
-            keep_alive: !fields.close && (minor > 0 || fields.keep_alive),
+            keep_alive: !fields.close && minor > 0,
             expects_continue: fields.expects_continue && minor > 0,
         })
     }
@@ -221,7 +221,8 @@ impl RequestHead {
     pub fn framing(&self) -> BodyFraming {
         self.framing
     }
-    /// Whether the connection may serve another request after this one.
+    /// Whether the connection may serve another request after this one. HTTP/1.0 clients count on a close unless they
+    /// are told otherwise in a header nothing else needs, so they get one.
     pub fn keep_alive(&self) -> bool {
         self.keep_alive
     }
