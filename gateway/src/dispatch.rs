@@ -159,6 +159,7 @@ async fn serve(
         gateway,
         head,
         query,
+        address,
         target,
         operation,
         caller,

@@ -9,6 +9,7 @@ use proto::{
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
     s3::{
+        address::Address,
         name::{BucketName, ObjectKey, Target},
         operation::Operation,
         query::Query,
@@ -26,6 +27,8 @@ pub struct Request<'a> {
     pub head: &'a RequestHead,
     /// Its query.
     pub query: Query,
+    /// Where it names its bucket.
+    pub address: &'a Address,
     /// What its path names.
     pub target: Target,
     /// What it asks for.

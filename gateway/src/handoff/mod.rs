@@ -43,24 +43,25 @@ pub struct Handoff {
     gateway: Uuid,
     channels: RefCell<HashMap<(Uuid, u16), Rc<Channel>>>,
     lost: Cell<Option<Instant>>,
-    is_enabled: bool,
+    passes_connections: bool,
 }
 
 impl Handoff {
-    /// Of a gateway that has just started: a new identity, and no channels yet. Disabled, it never has any.
-    pub fn new(is_enabled: bool) -> Self {
+    /// Of a gateway that has just started: a new identity, and no channels yet. `passes_connections`: else channels
+    /// only tell cores what is revoked.
+    pub fn new(passes_connections: bool) -> Self {
         let random = TicketKey::generate_bytes();
         Self {
             gateway: random.first_chunk().copied().unwrap_or_default(),
             channels: RefCell::default(),
             lost: Cell::new(None),
-            is_enabled,
+            passes_connections,
         }
     }
 
     /// Whether connections can be passed to a core.
     pub fn reaches(&self, core: &Core) -> bool {
-        self.channels.borrow().contains_key(&(core.node, core.index))
+        self.passes_connections && self.channels.borrow().contains_key(&(core.node, core.index))
     }
 
     fn channel(&self, core: &Core) -> Option<Rc<Channel>> {
@@ -109,7 +110,7 @@ fn lease(request: &Request<'_>, bucket: &BucketRecord) -> Option<Lease> {
         principal: caller.principal(),
         bucket: bucket.grant(),
         host: request.head.header("host").unwrap_or_default().to_vec(),
-        bucket_in_host: matches!(request.gateway.address(request.head), Ok(Address::Host(_))),
+        bucket_in_host: matches!(request.address, Address::Host(_)),
         operations: LeasedOperations::ALL,
         epoch: request.gateway.catalog.epoch(),
     })
@@ -118,9 +119,6 @@ fn lease(request: &Request<'_>, bucket: &BucketRecord) -> Option<Lease> {
 /// Opens the channels to the cores of a node that has registered, where there are none yet. One on another host, or of
 /// another user, has none.
 pub fn connect(gateway: &Rc<Gateway>, node: Uuid) {
-    if !gateway.handoff.is_enabled {
-        return;
-    }
     for core in gateway.cluster.cores_of(node) {
         let Some(name) = &core.channel else { continue };
         let known = gateway.handoff.channel(&core);
