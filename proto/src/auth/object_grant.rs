@@ -3,7 +3,7 @@
 
 use super::{chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified};
 use crate::{
-    error::S3Error,
+    error::{ErrorCode, S3Error},
     http::head::RequestHead,
     s3::{bucket::BucketGrant, object::ObjectHeaders, operation::Operation},
     wire::{Decoder, Encoder, WireError},
@@ -36,6 +36,10 @@ impl ObjectGrant {
     ) -> Result<Self, S3Error> {
         let payload = match operation {
             Operation::PutObject => Some(put_payload(head, verified.is_some())?),
+            Operation::GetObject | Operation::HeadObject => {
+                wants_checksum(head)?;
+                None
+            }
             _ => None,
         };
         let chunks_are_signed = payload.as_ref().is_some_and(PayloadDeclaration::is_aws_chunked);
@@ -66,6 +70,19 @@ impl ObjectGrant {
             payload: decoder.option(PayloadDeclaration::decode)?,
             signer: decoder.option(ChunkSigner::decode)?,
         })
+    }
+}
+
+/// Whether a read asks for the object's checksum: `x-amz-checksum-mode: ENABLED`
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>). `InvalidRequest` for another value.
+pub fn wants_checksum(head: &RequestHead) -> Result<bool, S3Error> {
+    match head.header("x-amz-checksum-mode") {
+        None => Ok(false),
+        Some(mode) if mode.eq_ignore_ascii_case(b"enabled") => Ok(true),
+        Some(_) => Err(S3Error::with_message(
+            ErrorCode::InvalidRequest,
+            "Value for x-amz-checksum-mode header is invalid.",
+        )),
     }
 }
 
