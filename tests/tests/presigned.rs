@@ -2,7 +2,13 @@
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use corelane_tests::{digest::md5_base64, request::Request, sign::now_unix_s, store::Store, xml};
+use corelane_tests::{
+    digest::{crc32_base64, md5_base64},
+    request::Request,
+    sign::now_unix_s,
+    store::Store,
+    xml,
+};
 
 const BUCKET: &str = "signed";
 
@@ -185,6 +191,28 @@ fn headers_that_nobody_signed_are_refused() {
         );
     }
     assert_eq!(store.get(BUCKET, "key").body, b"content");
+}
+
+/// Clients move x-amz-* headers into the query; there they count as headers.
+#[test]
+fn checksums_in_the_query_count() {
+    let store = store();
+    let send = |request: Request| store.send_as_is(&store.signer().presign(store.addressed(request), 60));
+    let put = |body: &str| {
+        let request = Request::object("PUT", BUCKET, "sum").query("x-amz-sdk-checksum-algorithm", "CRC32");
+        send(
+            request
+                .query("x-amz-checksum-crc32", &crc32_base64(b"content"))
+                .body(body),
+        )
+    };
+    put("other").expect_error(400, "BadDigest");
+    put("content").expect_status(200);
+    let answer = send(Request::object("GET", BUCKET, "sum").query("x-amz-checksum-mode", "ENABLED"));
+    let expected = crc32_base64(b"content");
+    assert_eq!(answer.header("x-amz-checksum-crc32"), Some(expected.as_str()));
+    send(Request::object("GET", BUCKET, "sum").query("x-amz-checksum-mode", "maybe"))
+        .expect_error(400, "InvalidRequest");
 }
 
 #[test]
