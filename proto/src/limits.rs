@@ -23,6 +23,8 @@ pub const PUT_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 pub const FORM_FIELDS_BYTES_MAX: usize = 20 * 1024;
 /// Longest boundary between a form's parts (RFC 2046 section 5.1.1).
 pub const FORM_BOUNDARY_BYTES_MAX: usize = 70;
+/// Most parts of a multipart upload (S3: "Amazon S3 multipart upload limits").
+pub const PART_COUNT_MAX: usize = 10_000;
 /// Most keys in one listing page.
 pub const LIST_KEYS_MAX: usize = 1000;
 /// Most keys in one DeleteObjects request.
