@@ -8,7 +8,6 @@ use crate::{
 use proto::{
     auth::{
         object_grant::ObjectGrant,
-        payload::PayloadDeclaration,
         ticket::{self, Grant, Principal},
     },
     cluster::message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
@@ -105,7 +104,7 @@ fn open(
             };
             Operation::parse(head, &target, &query)? == object.operation
                 && ticket::request_digest(head.method(), head, &query) == *request_digest
-                && same_payload(head, object.payload.as_ref())?
+                && object.declares_same_payload(head)?
         }
         Grant::List { .. } => is_message(head, LIST_PATH),
         Grant::DeleteBatch { .. } => is_message(head, DELETE_BATCH_PATH),
@@ -142,14 +141,6 @@ const OTHER_REQUEST: &str = "The ticket is for another request.";
 
 fn is_message(head: &RequestHead, path: &str) -> bool {
     head.method() == Method::Post && head.raw_path() == path
-}
-
-/// A PUT must still declare the payload the gateway saw.
-fn same_payload(head: &RequestHead, declared: Option<&PayloadDeclaration>) -> Result<bool, S3Error> {
-    match declared {
-        Some(declared) => Ok(PayloadDeclaration::from_request(head)? == *declared),
-        None => Ok(true),
-    }
 }
 
 fn denied(message: &'static str) -> S3Error {

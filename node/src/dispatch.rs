@@ -56,6 +56,7 @@ async fn object(
         key,
         payload,
         signer,
+        open_length_max,
     } = grant;
     let object = op::ObjectRequest { shard, bucket, key };
     match (operation, payload) {
@@ -63,7 +64,11 @@ async fn object(
         (Operation::HeadObject, _) => op::head::run(connection, head, query, exchange, object).await,
         (Operation::DeleteObject, _) => op::delete::run(connection, head, exchange, object).await,
         (Operation::PutObject, Some(declaration)) => {
-            let upload = op::put::Upload { declaration, signer };
+            let upload = op::put::Upload {
+                declaration,
+                signer,
+                open_length_max,
+            };
             op::put::run(connection, head, exchange, object, upload).await
         }
         _ => {

@@ -253,6 +253,7 @@ fn grants() -> Vec<Grant> {
                 key: String::new(),
                 payload: None,
                 signer: None,
+                open_length_max: None,
             },
             request_digest: [0; 32],
         },
@@ -314,6 +315,7 @@ fn object(operation: Operation) -> Grant {
             },
             seed_signature: [10; 32],
         }),
+        open_length_max: None,
     };
     Grant::Object {
         object,

@@ -12,6 +12,7 @@ use mountpath::{
     shard_store::{OpenObject, ShardStore},
 };
 use proto::{
+    auth::payload::wants_checksum,
     error::{ErrorCode, S3Error},
     http::{
         conditional::{ReadCondition, evaluate_read, range_applies},
@@ -125,9 +126,8 @@ pub fn object_head(
         response.header("Content-Range", &format!("bytes {}-{last}/{size}", part.start));
     }
     entry.meta.headers.write(query, &mut response);
-    let wants_checksum = head
-        .header_str("x-amz-checksum-mode")
-        .is_some_and(|mode| mode.eq_ignore_ascii_case("enabled"));
+    // Another value was refused when the request was admitted.
+    let wants_checksum = wants_checksum(head).unwrap_or(false);
     if let Some(checksum) = entry
         .meta
         .checksum

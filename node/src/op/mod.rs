@@ -8,6 +8,7 @@ pub mod head;
 pub mod list;
 pub mod message;
 pub mod put;
+mod put_open;
 pub mod stats;
 
 use proto::s3::bucket::BucketGrant;

@@ -1,7 +1,7 @@
 //! PutObject (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>). The payload is received into the
 //! buffer it is written from, and hashed there block by block while it is in the processor's cache.
 
-use super::ObjectRequest;
+use super::{ObjectRequest, put_open};
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
@@ -33,10 +33,12 @@ pub struct Upload {
     pub declaration: PayloadDeclaration,
     /// What signed chunks chain from.
     pub signer: Option<ChunkSigner>,
+    /// Its length is not declared; it has no more bytes than this.
+    pub open_length_max: Option<u64>,
 }
 
 /// Why an upload failed: a client's fault and the engine's are told differently.
-enum Failure {
+pub(super) enum Failure {
     Client(S3Error),
     Store(StoreError),
 }
@@ -88,7 +90,7 @@ pub async fn run(
         deadline: &connection.deadline,
         decoder,
     };
-    let received = receive(&core, shard, &mut body, &object, &upload.declaration, headers).await;
+    let received = receive(&core, shard, &mut body, &object, &upload, headers).await;
     exchange.received_bytes.set(body.decoder.payload_length());
     match received {
         Ok(digests) => {
@@ -144,32 +146,16 @@ async fn receive(
     shard: &Rc<ShardStore>,
     body: &mut Body<'_>,
     object: &ObjectRequest,
-    declaration: &PayloadDeclaration,
+    upload: &Upload,
     headers: ObjectHeaders,
 ) -> Result<PayloadDigests, Failure> {
-    let size = declaration
-        .decoded_length
-        .ok_or_else(|| S3Error::new(ErrorCode::MissingContentLength))?;
-    let mut hasher = PayloadHasher::new(object.bucket.checksum_type, declaration);
-    let payload = if size <= SMALL_PUT_BYTES_MAX {
-        receive_small(body, &mut hasher, size).await?
-    } else if size <= INLINE_OBJECT_BYTES_MAX {
-        body.ready().await?;
-        let mut buffer = take_buffer(core, size).await?;
-        let length = usize::try_from(size).unwrap_or(usize::MAX).min(buffer.size());
-        let filled = fill(body, &mut hasher, &mut buffer, length).await?;
-        if filled < length {
-            return Err(S3Error::new(ErrorCode::IncompleteBody).into());
-        }
-        if (filled as u64) < size {
-            // The pool is short and gave a smaller buffer than the object: it takes the way of a large one.
-            receive_blob(core, shard, body, &mut hasher, size, Some((buffer, filled))).await?
-        } else {
-            NewPayload::Buffered(buffer)
-        }
-    } else {
-        receive_blob(core, shard, body, &mut hasher, size, None).await?
+    let mut hasher = PayloadHasher::new(object.bucket.checksum_type, &upload.declaration);
+    let payload = match (upload.declaration.decoded_length, upload.open_length_max) {
+        (None, Some(length_max)) => put_open::receive(core, shard, body, &mut hasher, length_max).await?,
+        (Some(size), None) => receive_declared(core, shard, body, &mut hasher, size).await?,
+        _ => return Err(S3Error::new(ErrorCode::MissingContentLength).into()),
     };
+    let size = body.decoder.payload_length();
     let digests = match body.end().await.and_then(|()| hasher.finish(body.decoder.trailers())) {
         Ok(digests) => digests,
         // A blob goes when it is dropped.
@@ -198,6 +184,34 @@ async fn receive(
         )
         .await?;
     Ok(digests)
+}
+
+async fn receive_declared(
+    core: &crate::core::Core,
+    shard: &Rc<ShardStore>,
+    body: &mut Body<'_>,
+    hasher: &mut PayloadHasher,
+    size: u64,
+) -> Result<NewPayload, Failure> {
+    Ok(if size <= SMALL_PUT_BYTES_MAX {
+        receive_small(body, hasher, size).await?
+    } else if size <= INLINE_OBJECT_BYTES_MAX {
+        body.ready().await?;
+        let mut buffer = take_buffer(core, size).await?;
+        let length = usize::try_from(size).unwrap_or(usize::MAX).min(buffer.size());
+        let filled = fill(body, hasher, &mut buffer, length).await?;
+        if filled < length {
+            return Err(S3Error::new(ErrorCode::IncompleteBody).into());
+        }
+        if (filled as u64) < size {
+            // The pool is short and gave a smaller buffer than the object: it takes the way of a large one.
+            receive_blob(core, shard, body, hasher, size, Some((buffer, filled))).await?
+        } else {
+            NewPayload::Buffered(buffer)
+        }
+    } else {
+        receive_blob(core, shard, body, hasher, size, None).await?
+    })
 }
 
 async fn receive_small(body: &mut Body<'_>, hasher: &mut PayloadHasher, size: u64) -> Result<NewPayload, Failure> {
@@ -241,10 +255,10 @@ async fn receive_blob(
 }
 
 /// A place among the blobs a core receives at once.
-struct UploadPlace<'c>(&'c crate::core::Core);
+pub(super) struct UploadPlace<'c>(&'c crate::core::Core);
 
 impl<'c> UploadPlace<'c> {
-    fn take(core: &'c crate::core::Core) -> Result<Self, S3Error> {
+    pub(super) fn take(core: &'c crate::core::Core) -> Result<Self, S3Error> {
         if core.uploads.get() >= UPLOADS_PER_CORE_MAX {
             return Err(S3Error::new(ErrorCode::SlowDown));
         }
@@ -277,7 +291,7 @@ async fn receive_buffer(
 }
 
 /// Receives and hashes block by block.
-async fn fill(
+pub(super) async fn fill(
     body: &mut Body<'_>,
     hasher: &mut PayloadHasher,
     buffer: &mut PooledBuffer,
@@ -299,7 +313,7 @@ async fn fill(
 }
 
 /// A buffer of the pool; `SlowDown` when the pool stays empty.
-async fn take_buffer(core: &crate::core::Core, wanted: u64) -> Result<PooledBuffer, S3Error> {
+pub(super) async fn take_buffer(core: &crate::core::Core, wanted: u64) -> Result<PooledBuffer, S3Error> {
     if let Some(buffer) = core.receiving.try_take(wanted) {
         return Ok(buffer);
     }

@@ -1,7 +1,11 @@
 //! What an authenticated request for object data amounts to: the one way from a head to what a core does, whether a
 //! gateway seals it into a ticket or a core finds it out itself under a lease.
 
-use super::{chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified};
+use super::{
+    chunked::ChunkSigner,
+    payload::{PayloadDeclaration, wants_checksum},
+    verify::Verified,
+};
 use crate::{
     error::S3Error,
     http::head::RequestHead,
@@ -22,6 +26,8 @@ pub struct ObjectGrant {
     pub payload: Option<PayloadDeclaration>,
     /// For signed chunks.
     pub signer: Option<ChunkSigner>,
+    /// A form's file: the payload has no declared length, and certainly no more bytes than this.
+    pub open_length_max: Option<u64>,
 }
 
 impl ObjectGrant {
@@ -35,9 +41,12 @@ impl ObjectGrant {
         verified: Option<&Verified>,
     ) -> Result<Self, S3Error> {
         let payload = match operation.takes_payload() {
-            true => Some(declared_payload(head, verified.is_some())?),
+            true => Some(declared_payload(operation, head, verified.is_some())?),
             false => None,
         };
+        if matches!(operation, Operation::GetObject | Operation::HeadObject) {
+            wants_checksum(head)?;
+        }
         if stores_headers(operation) {
             ObjectHeaders::from_request(head)?;
         }
@@ -50,7 +59,33 @@ impl ObjectGrant {
             signer: verified
                 .filter(|_| chunks_are_signed)
                 .map(|verified| verified.clone().into()),
+            open_length_max: None,
         })
+    }
+
+    /// Of a form's file, as the PUT that a gateway makes of it.
+    pub fn of_form(bucket: BucketGrant, key: &str, head: &RequestHead, length_max: u64) -> Result<Self, S3Error> {
+        ObjectHeaders::from_request(head)?;
+        Ok(Self {
+            operation: Operation::PutObject,
+            bucket,
+            key: key.to_owned(),
+            payload: Some(PayloadDeclaration::of_form(head)?),
+            signer: None,
+            open_length_max: Some(length_max),
+        })
+    }
+
+    /// Whether a request still declares the payload that the grant was made for.
+    pub fn declares_same_payload(&self, head: &RequestHead) -> Result<bool, S3Error> {
+        let Some(declared) = &self.payload else {
+            return Ok(true);
+        };
+        let declaration = match self.open_length_max {
+            Some(_) => PayloadDeclaration::of_form(head)?,
+            None => declaration(self.operation, head)?,
+        };
+        Ok(declaration == *declared)
     }
 
     pub(super) fn encode(&self, encoder: &mut Encoder) {
@@ -60,6 +95,9 @@ impl ObjectGrant {
         encoder.string(&self.key);
         encoder.option(self.payload.as_ref(), |encoder, payload| payload.encode(encoder));
         encoder.option(self.signer.as_ref(), |encoder, signer| signer.encode(encoder));
+        encoder.option(self.open_length_max, |encoder, length| {
+            encoder.u64(length);
+        });
     }
 
     pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
@@ -69,6 +107,7 @@ impl ObjectGrant {
             key: decoder.string()?,
             payload: decoder.option(PayloadDeclaration::decode)?,
             signer: decoder.option(ChunkSigner::decode)?,
+            open_length_max: decoder.option(Decoder::u64)?,
         })
     }
 }
@@ -81,8 +120,20 @@ fn stores_headers(operation: Operation) -> bool {
     )
 }
 
-fn declared_payload(head: &RequestHead, is_verified: bool) -> Result<PayloadDeclaration, S3Error> {
-    let payload = PayloadDeclaration::from_request(head)?;
+fn declaration(operation: Operation, head: &RequestHead) -> Result<PayloadDeclaration, S3Error> {
+    match operation {
+        // Its x-amz-checksum-* are those of the object.
+        Operation::CompleteMultipartUpload => PayloadDeclaration::beside_object_checksum(head),
+        _ => PayloadDeclaration::from_request(head),
+    }
+}
+
+fn declared_payload(
+    operation: Operation,
+    head: &RequestHead,
+    is_verified: bool,
+) -> Result<PayloadDeclaration, S3Error> {
+    let payload = declaration(operation, head)?;
     // Without verification there is no key to check the signatures of chunks with.
     Ok(if is_verified {
         payload

@@ -2,7 +2,10 @@
 
 use super::sigv4::from_hex;
 use crate::{
-    digest::checksum::{Checksum, ChecksumAlgorithm},
+    digest::{
+        checksum::{Checksum, ChecksumAlgorithm},
+        multipart::unsupported_algorithm,
+    },
     error::{ErrorCode, S3Error},
     http::head::{BodyFraming, Method, RequestHead},
     limits::PUT_OBJECT_BYTES_MAX,
@@ -75,8 +78,8 @@ impl ContentSha256 {
 
 impl PayloadDeclaration {
     /// Reads it from a head. `InvalidDigest` for a bad Content-MD5, `InvalidArgument` for an unknown
-    /// x-amz-content-sha256, `InvalidRequest` for a bad or second checksum ("Expecting a single x-amz-checksum- header.
-    /// ..."), `NotImplemented` for a checksum of an algorithm not known here, `MissingContentLength` (a PUT with
+    /// x-amz-content-sha256, `InvalidRequest` for a bad, unknown or second checksum ("Expecting a single x-amz-checksum-
+    /// header. ..."), `MalformedTrailerError` for a promised trailer that has no place, `MissingContentLength` (a PUT with
     /// neither length, an aws-chunked body without `x-amz-decoded-content-length`). A body over PUT_OBJECT_BYTES_MAX is
     /// `EntityTooLarge` (fields ProposedSize, MaxSizeAllowed). Content-Encoding `aws-chunked` with an
     /// x-amz-content-sha256 that is not streaming is `InvalidRequest`; without x-amz-content-sha256 the body is taken
@@ -99,15 +102,59 @@ impl PayloadDeclaration {
         Ok(declaration)
     }
 
+    /// Of a request whose `x-amz-checksum-*` headers are those of an object and not of its body, as
+    /// CompleteMultipartUpload's: they are left to the operation.
+    pub fn beside_object_checksum(head: &RequestHead) -> Result<Self, S3Error> {
+        let declared = content_sha256_value(head)?;
+        let mut declaration = Self {
+            content_sha256: match &declared {
+                Some(value) => ContentSha256::parse(value)?,
+                None => ContentSha256::Unsigned,
+            },
+            content_md5: content_md5(head)?,
+            checksum: None,
+            trailer: trailer(head)?,
+            decoded_length: None,
+        };
+        if declaration.trailer.is_some() && !declaration.has_trailer() {
+            return Err(ErrorCode::MalformedTrailerError.into());
+        }
+        declaration.decoded_length = declaration.read_decoded_length(head)?;
+        Ok(declaration)
+    }
+
+    /// Of a request without body, which has the digests of nothing.
+    pub fn of_nothing(head: &RequestHead) -> Result<Self, S3Error> {
+        Ok(Self {
+            content_sha256: match content_sha256_value(head)? {
+                Some(value) => ContentSha256::parse(&value)?,
+                None => ContentSha256::Unsigned,
+            },
+            content_md5: content_md5(head)?,
+            checksum: checksum(head)?,
+            trailer: None,
+            decoded_length: Some(0),
+        })
+    }
+
+    /// Of a form's file, which comes without a length; its digests are fields of the form, and here headers.
+    pub fn of_form(head: &RequestHead) -> Result<Self, S3Error> {
+        Ok(Self {
+            content_sha256: ContentSha256::Unsigned,
+            content_md5: content_md5(head)?,
+            checksum: checksum(head)?,
+            trailer: None,
+            decoded_length: None,
+        })
+    }
+
     fn check_combination(&self, head: &RequestHead, is_declared: bool) -> Result<(), S3Error> {
         if self.trailer.is_some() {
             if self.checksum.is_some() {
                 return Err(second_checksum());
             }
             if !self.has_trailer() {
-                return Err(invalid(
-                    "x-amz-trailer requires an x-amz-content-sha256 that ends in -TRAILER.",
-                ));
+                return Err(ErrorCode::MalformedTrailerError.into());
             }
         }
         if is_declared && !self.is_aws_chunked() && has_aws_chunked_encoding(head) {
@@ -115,14 +162,28 @@ impl PayloadDeclaration {
                 "Content-Encoding aws-chunked requires an x-amz-content-sha256 that begins with STREAMING-.",
             ));
         }
-        let promises_checksum = self.checksum.is_some() || self.trailer.is_some();
-        if head.header("x-amz-sdk-checksum-algorithm").is_some() && !promises_checksum && head.method() == Method::Put {
-            return Err(invalid(
-                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer \
-                 headers were found.",
-            ));
+        if matches!(head.method(), Method::Put | Method::Post) {
+            self.check_sdk_algorithm(head)?;
         }
         Ok(())
+    }
+
+    /// `x-amz-sdk-checksum-algorithm` goes with a checksum, in a header or a trailer, of that algorithm (PutObject's API
+    /// page: else 400, for another algorithm `BadDigest`).
+    fn check_sdk_algorithm(&self, head: &RequestHead) -> Result<(), S3Error> {
+        let Some(name) = head.header("x-amz-sdk-checksum-algorithm") else {
+            return Ok(());
+        };
+        let named = std::str::from_utf8(name).ok().and_then(ChecksumAlgorithm::from_name);
+        let named = named.ok_or_else(|| unsupported_algorithm(|_| true))?;
+        match self.checksum_algorithm() {
+            Some(algorithm) if algorithm == named => Ok(()),
+            Some(_) => Err(checksum_mismatch(named)),
+            None => Err(invalid(
+                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer \
+                 headers were found.",
+            )),
+        }
     }
 
     fn read_decoded_length(&self, head: &RequestHead) -> Result<Option<u64>, S3Error> {
@@ -257,30 +318,83 @@ fn content_md5(head: &RequestHead) -> Result<Option<[u8; 16]>, S3Error> {
     };
     match BASE64_STANDARD.decode(value).ok().map(<[u8; 16]>::try_from) {
         Some(Ok(digest)) => Ok(Some(digest)),
-        _ => Err(ErrorCode::InvalidDigest.into()),
+        _ => Err(
+            S3Error::with_message(ErrorCode::InvalidDigest, "The Content-MD5 you specified was invalid.")
+                .field("Content-MD5", String::from_utf8_lossy(value)),
+        ),
     }
 }
 
+/// The checksum of `x-amz-checksum-*`. In a presigned URL it may stand in the query: clients move their headers there.
 fn checksum(head: &RequestHead) -> Result<Option<Checksum>, S3Error> {
     let mut checksum = None;
     for (name, value) in head.headers() {
-        let name = name.to_ascii_lowercase();
-        if !name.starts_with(CHECKSUM_HEADER_PREFIX) || CHECKSUM_HEADERS_OTHER.contains(&name.as_str()) {
-            continue;
-        }
-        // What cannot be verified must not be accepted in silence.
-        let Some(algorithm) = ChecksumAlgorithm::from_header(&name) else {
-            let message = format!("The checksum header {name} is not implemented.");
-            return Err(S3Error::with_message(ErrorCode::NotImplemented, message));
-        };
         let value = std::str::from_utf8(value).unwrap_or_default();
-        let value = Checksum::from_base64(algorithm, value)
-            .ok_or_else(|| invalid(format!("Value for {name} header is invalid.")))?;
-        if checksum.replace(value).is_some() {
+        if let Some(found) = checksum_of(name, value)?
+            && checksum.replace(found).is_some()
+        {
             return Err(second_checksum());
         }
     }
+    for (name, value) in hoisted(head, CHECKSUM_HEADER_PREFIX)? {
+        match checksum_of(&name, &value)? {
+            // Sent both ways, it is one.
+            Some(found) if checksum.as_ref().is_some_and(|earlier| *earlier != found) => return Err(second_checksum()),
+            Some(found) => checksum = Some(found),
+            None => {}
+        }
+    }
     Ok(checksum)
+}
+
+/// The checksum in a header, if it is one that holds one.
+fn checksum_of(name: &str, value: &str) -> Result<Option<Checksum>, S3Error> {
+    if !starts_with_ignoring_case(name, CHECKSUM_HEADER_PREFIX) {
+        return Ok(None);
+    }
+    let name = name.to_ascii_lowercase();
+    if CHECKSUM_HEADERS_OTHER.contains(&name.as_str()) {
+        return Ok(None);
+    }
+    // What cannot be verified must not be accepted in silence.
+    let algorithm = ChecksumAlgorithm::from_header(&name)
+        .ok_or_else(|| invalid("The algorithm type you specified in x-amz-checksum- header is invalid."))?;
+    let checksum = Checksum::from_base64(algorithm, value)
+        .ok_or_else(|| invalid(format!("Value for {name} header is invalid.")))?;
+    Ok(Some(checksum))
+}
+
+/// The query parameters that begin so, in any case; a query without any costs one look.
+fn hoisted(head: &RequestHead, prefix: &str) -> Result<Vec<(String, String)>, S3Error> {
+    let is_there = head
+        .raw_query()
+        .split('&')
+        .any(|part| starts_with_ignoring_case(part, prefix));
+    if !is_there {
+        return Ok(Vec::new());
+    }
+    let query = Query::parse(head.raw_query())?;
+    let named = query.iter().filter(|(name, _)| starts_with_ignoring_case(name, prefix));
+    Ok(named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// Whether a read asks for the object's checksum: `x-amz-checksum-mode: ENABLED`, as a header or in the query of a
+/// presigned URL (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>). `InvalidRequest` for another
+/// value.
+pub fn wants_checksum(head: &RequestHead) -> Result<bool, S3Error> {
+    const HEADER: &str = "x-amz-checksum-mode";
+    let in_query = hoisted(head, HEADER)?;
+    let in_query = in_query.first().map(|(_, value)| value.as_bytes());
+    match head.header(HEADER).or(in_query) {
+        None => Ok(false),
+        Some(mode) if mode.eq_ignore_ascii_case(b"enabled") => Ok(true),
+        Some(_) => Err(invalid("Value for x-amz-checksum-mode header is invalid.")),
+    }
 }
 
 fn trailer(head: &RequestHead) -> Result<Option<ChecksumAlgorithm>, S3Error> {
@@ -304,6 +418,15 @@ fn has_aws_chunked_encoding(head: &RequestHead) -> bool {
         .filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"))
         .flat_map(|(_, value)| value.split(|&byte| byte == b','))
         .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"aws-chunked"))
+}
+
+/// What S3 answers when a checksum is not that of the payload.
+pub fn checksum_mismatch(algorithm: ChecksumAlgorithm) -> S3Error {
+    let message = format!(
+        "The {} you specified did not match the calculated checksum.",
+        algorithm.name()
+    );
+    S3Error::with_message(ErrorCode::BadDigest, message)
 }
 
 fn second_checksum() -> S3Error {

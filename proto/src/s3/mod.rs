@@ -7,6 +7,7 @@ pub mod merge;
 pub mod name;
 pub mod object;
 pub mod operation;
+pub mod post;
 pub mod query;
 mod refusal;
 pub mod subresource;
