@@ -137,7 +137,7 @@ fn meta(payload: &[u8]) -> Result<ObjectMeta> {
         size: payload.len() as u64,
         xxh3_128: digests.xxh3_128,
         etag: digests.etag,
-        checksum: digests.checksum,
+        checksum: digests.checksum.map(Into::into),
         headers: ObjectHeaders::default(),
         block_checksums: digests.block_checksums,
     })

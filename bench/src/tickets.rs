@@ -85,6 +85,7 @@ impl Issuer {
         let bucket = BucketGrant {
             checksum_type: checksum.checksum_type(),
             validate_warm_get: true,
+            versioning: proto::s3::version::Versioning::Unversioned,
             ..place.bucket
         };
         let place = Place { bucket, ..place };
@@ -218,6 +219,7 @@ mod tests {
                 name: "bench".to_owned(),
                 checksum_type: ChecksumType::Md5,
                 validate_warm_get: true,
+                versioning: proto::s3::version::Versioning::Unversioned,
                 owner_id: String::new(),
             },
         };

@@ -182,12 +182,29 @@ async fn operate(request: &Request<'_>, connection: &mut Connection, body: &mut 
         Operation::DeleteBucket => s3::delete_bucket::serve(request).await?.into(),
         Operation::BucketLocation => s3::bucket_location::serve(request)?.into(),
         Operation::BucketRead(subresource) => s3::subresource::serve_bucket(request, subresource)?.into(),
+        Operation::BucketWrite(_)
+        | Operation::BucketDelete(_)
+        | Operation::ListObjectVersions
+        | Operation::ListMultipartUploads
+        | Operation::PostObject => return Err(ErrorCode::NotImplemented.into()),
         Operation::ObjectRead(subresource) => s3::subresource::serve_object(request, subresource).await?.into(),
         Operation::ListObjects => s3::list_objects::serve_v1(request).await?.into(),
         Operation::ListObjectsV2 => s3::list_objects::serve_v2(request).await?.into(),
         Operation::DeleteObjects => s3::delete_objects::serve(request, connection, body).await?.into(),
-        Operation::PutObject | Operation::GetObject | Operation::HeadObject | Operation::DeleteObject => {
-            s3::object::serve(request, connection, body).await?
-        }
+        Operation::PutObject
+        | Operation::GetObject
+        | Operation::HeadObject
+        | Operation::DeleteObject
+        | Operation::CopyObject
+        | Operation::GetObjectAttributes
+        | Operation::GetObjectTagging
+        | Operation::PutObjectTagging
+        | Operation::DeleteObjectTagging
+        | Operation::CreateMultipartUpload
+        | Operation::UploadPart
+        | Operation::UploadPartCopy
+        | Operation::CompleteMultipartUpload
+        | Operation::AbortMultipartUpload
+        | Operation::ListParts => s3::object::serve(request, connection, body).await?,
     })
 }

@@ -61,6 +61,7 @@ impl BucketRecord {
             name: self.name.clone(),
             checksum_type: ChecksumType::from_code(self.checksum_type).unwrap_or(ChecksumType::Md5),
             validate_warm_get: self.validate_warm_get,
+            versioning: proto::s3::version::Versioning::Unversioned,
             owner_id: canonical_id(&self.owner),
         }
     }

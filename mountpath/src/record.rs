@@ -2,7 +2,7 @@
 
 use crate::limits::DIRECT_ALIGNMENT;
 use proto::{
-    digest::checksum::{Checksum, ChecksumAlgorithm},
+    digest::stored::StoredChecksum,
     limits::BLOCK_BYTES,
     s3::{bucket::BucketId, object::ObjectHeaders},
     wire::{Decoder, Encoder, WireError},
@@ -24,8 +24,8 @@ pub struct ObjectMeta {
     pub xxh3_128: u128,
     /// ETag without quotes.
     pub etag: String,
-    /// The client's verified checksum.
-    pub checksum: Option<Checksum>,
+    /// The verified checksum that S3 keeps with the object.
+    pub checksum: Option<StoredChecksum>,
     /// What S3 keeps with the object.
     pub headers: ObjectHeaders,
     /// xxh3-64 of each block of BLOCK_BYTES.
@@ -195,10 +195,7 @@ impl ObjectMeta {
             .iter()
             .map(|(n, v)| 2 * PREFIX_BYTES + n.len() + v.len())
             .sum();
-        let checksum = self
-            .checksum
-            .as_ref()
-            .map_or(0, |checksum| PREFIX_BYTES + checksum.value.len());
+        let checksum = StoredChecksum::ENCODED_BYTES_MAX;
         FIXED_BYTES + self.etag.len() + single + user + checksum + 8 * self.block_checksums.len()
     }
 
@@ -209,9 +206,7 @@ impl ObjectMeta {
             .u64(self.size)
             .u128(self.xxh3_128)
             .string(&self.etag);
-        fields.option(self.checksum.as_ref(), |fields, checksum| {
-            fields.u8(checksum.algorithm.code()).bytes(&checksum.value);
-        });
+        fields.option(self.checksum.as_ref(), |fields, checksum| checksum.encode(fields));
         self.headers.encode(fields);
         for checksum in &self.block_checksums {
             fields.u64(*checksum);
@@ -224,13 +219,7 @@ impl ObjectMeta {
         let size = fields.u64()?;
         let xxh3_128 = fields.u128()?;
         let etag = fields.string()?;
-        let checksum = fields.option(|fields| {
-            let algorithm = ChecksumAlgorithm::from_code(fields.u8()?).ok_or(WireError::Invalid)?;
-            Ok(Checksum {
-                algorithm,
-                value: fields.bytes()?.to_vec(),
-            })
-        })?;
+        let checksum = fields.option(StoredChecksum::decode)?;
         let headers = ObjectHeaders::decode(fields)?;
         let mut block_checksums = Vec::new();
         for _ in 0..block_count(size) {

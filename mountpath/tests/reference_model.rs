@@ -299,7 +299,7 @@ impl Model {
         let page = store.list(bucket, &query).await.map_err(failed("list"))?;
         let describe = |entry: &ListEntry| match entry {
             ListEntry::Object(object) => (object.key.clone(), Some((object.etag.clone(), object.size))),
-            ListEntry::CommonPrefix(prefix) => (prefix.clone(), None),
+            other => (other.name().to_owned(), None),
         };
         let found: Vec<_> = page.entries.iter().map(describe).collect();
         expect("page", (found, page.truncated), self.expected_page(bucket, &query))
@@ -328,6 +328,7 @@ impl Model {
             delimiter: (*self.generator.pick(&DELIMITERS)).to_owned(),
             start_after,
             limit,
+            ..ListQuery::default()
         }
     }
 

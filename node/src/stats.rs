@@ -12,14 +12,8 @@ use std::{cell::Cell, fmt, rc::Rc};
 /// What a request to a core is counted as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// See S3.
-    PutObject,
-    /// See S3.
-    GetObject,
-    /// See S3.
-    HeadObject,
-    /// See S3.
-    DeleteObject,
+    /// An operation on an object.
+    Object(Operation),
     /// A gateway's message.
     List,
     /// A gateway's message.
@@ -34,30 +28,39 @@ pub enum Kind {
     Refused,
 }
 
+/// Kinds that are no operations on objects.
+const OTHER_KINDS: [Kind; 6] = [
+    Kind::List,
+    Kind::DeleteBatch,
+    Kind::Fence,
+    Kind::Stats,
+    Kind::Relay,
+    Kind::Refused,
+];
+const KIND_COUNT: usize = OTHER_KINDS.len() + Operation::OF_CORES.len();
+
 impl Kind {
-    const ALL: [Self; 10] = [
-        Self::PutObject,
-        Self::GetObject,
-        Self::HeadObject,
-        Self::DeleteObject,
-        Self::List,
-        Self::DeleteBatch,
-        Self::Fence,
-        Self::Stats,
-        Self::Relay,
-        Self::Refused,
-    ];
+    /// All of them, in the order they are counted in.
+    fn all() -> impl Iterator<Item = Self> {
+        let of_objects = Operation::OF_CORES
+            .iter()
+            .map(|(operation, _)| Self::Object(*operation));
+        OTHER_KINDS.into_iter().chain(of_objects)
+    }
+
+    /// Its place in that order.
+    fn position(self) -> Option<usize> {
+        match self {
+            // Their numbers begin with 1.
+            Self::Object(operation) => Some(OTHER_KINDS.len() + usize::from(operation.of_core()?) - 1),
+            other => OTHER_KINDS.iter().position(|kind| *kind == other),
+        }
+    }
 
     /// Of an admitted request.
     pub fn of(work: &Work) -> Self {
         match work {
-            Work::Object(object) => match object.operation {
-                Operation::PutObject => Self::PutObject,
-                Operation::GetObject => Self::GetObject,
-                Operation::HeadObject => Self::HeadObject,
-                Operation::DeleteObject => Self::DeleteObject,
-                _ => Self::Refused,
-            },
+            Work::Object(object) => Self::Object(object.operation),
             Work::Message(Grant::List { .. }) => Self::List,
             Work::Message(Grant::DeleteBatch { .. }) => Self::DeleteBatch,
             Work::Message(Grant::Fence { .. }) => Self::Fence,
@@ -68,10 +71,7 @@ impl Kind {
 
     fn name(self) -> &'static str {
         match self {
-            Self::PutObject => "PutObject",
-            Self::GetObject => "GetObject",
-            Self::HeadObject => "HeadObject",
-            Self::DeleteObject => "DeleteObject",
+            Self::Object(operation) => operation.name(),
             Self::List => "List",
             Self::DeleteBatch => "DeleteBatch",
             Self::Fence => "Fence",
@@ -87,7 +87,7 @@ const STATUS_CLASSES: usize = 6;
 
 /// Requests by kind and class of status.
 #[derive(Default)]
-pub struct RequestCounters([[Cell<u64>; STATUS_CLASSES]; Kind::ALL.len()]);
+pub struct RequestCounters([[Cell<u64>; STATUS_CLASSES]; KIND_COUNT]);
 
 impl fmt::Debug for RequestCounters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,7 +98,7 @@ impl fmt::Debug for RequestCounters {
 impl RequestCounters {
     /// One more, answered with this status; 0: not answered.
     pub fn count(&self, kind: Kind, status: u16) {
-        let classes = self.0.get(kind as usize);
+        let classes = kind.position().and_then(|position| self.0.get(position));
         if let Some(cell) = classes.and_then(|classes| classes.get(usize::from(status / 100))) {
             cell.set(cell.get() + 1);
         }
@@ -106,7 +106,7 @@ impl RequestCounters {
 
     fn counts(&self) -> Vec<RequestCount> {
         let mut counts = Vec::new();
-        for (kind, classes) in Kind::ALL.iter().zip(&self.0) {
+        for (kind, classes) in Kind::all().zip(&self.0) {
             for (status_class, cell) in (0..).zip(classes) {
                 if cell.get() > 0 {
                     counts.push(RequestCount {
@@ -235,12 +235,13 @@ fn shard_stats(shard: &ShardStore) -> ShardStats {
 #[cfg(test)]
 mod tests {
     use super::{Kind, RequestCounters};
+    use proto::s3::operation::Operation;
 
     #[test]
     fn requests_are_counted_by_kind_and_class_of_status() {
         let counters = RequestCounters::default();
         for status in [200, 206, 404, 0] {
-            counters.count(Kind::GetObject, status);
+            counters.count(Kind::Object(Operation::GetObject), status);
         }
         counters.count(Kind::Refused, 403);
         // No status HTTP has.
@@ -253,10 +254,10 @@ mod tests {
         assert_eq!(
             seen,
             [
+                ("Refused", 4, 1),
                 ("GetObject", 0, 1),
                 ("GetObject", 2, 2),
-                ("GetObject", 4, 1),
-                ("Refused", 4, 1)
+                ("GetObject", 4, 1)
             ]
         );
     }
@@ -264,10 +265,9 @@ mod tests {
     #[test]
     fn kinds_are_numbered_as_they_are_listed() {
         assert!(
-            Kind::ALL
-                .iter()
+            Kind::all()
                 .enumerate()
-                .all(|(index, kind)| *kind as usize == index)
+                .all(|(index, kind)| kind.position() == Some(index))
         );
     }
 }

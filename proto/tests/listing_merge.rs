@@ -77,7 +77,7 @@ fn scan(shard: &Shard, query: &ListQuery) -> (ListPage, usize) {
         };
         looked_at += 1;
         let text = std::str::from_utf8(key).unwrap();
-        match page.offer(text, || object(text)) {
+        match page.offer(text, || ListEntry::Object(object(text))) {
             ScanStep::Next => (position, inclusive) = (key.clone(), false),
             ScanStep::Seek(target) => {
                 assert!(target > *key, "a seek goes forward");
@@ -105,9 +105,10 @@ fn merged(query: &ListQuery, sources: usize, slack: usize, fetch: impl Fn(usize,
     let mut merger = Merger::new(query.limit, sources);
     while let Some(source) = merger.need() {
         let asked = ListQuery {
-            start_after: merger.continue_after(source).unwrap_or(&query.start_after).to_owned(),
             limit: slack.clamp(1, merger.room()),
-            ..query.clone()
+            ..merger
+                .continue_after(source)
+                .map_or_else(|| query.clone(), |last| query.continued(last))
         };
         merger.supply(source, sent(&fetch(source, &asked)));
     }
@@ -148,7 +149,7 @@ proptest! {
         let start_after = start_after.unwrap_or_else(|| {
             all.iter().nth(start_at_key.index(all.len().max(1))).cloned().unwrap_or_default()
         });
-        let mut query = ListQuery { prefix, delimiter, start_after, limit };
+        let mut query = ListQuery { prefix, delimiter, start_after, limit, ..ListQuery::default() };
 
         let expected = model(&all, &query);
         let one_stage = merged(&query, shards.len(), slack, |shard, query| scan(&shards[shard], query).0);
@@ -193,7 +194,7 @@ proptest! {
         limit in 1usize..10,
     ) {
         let shard: Shard = keys.iter().filter(|key| !key.is_empty()).map(|key| key.clone().into_bytes()).collect();
-        let query = ListQuery { prefix, delimiter, start_after, limit };
+        let query = ListQuery { prefix, delimiter, start_after, limit, ..ListQuery::default() };
         let (page, looked_at) = scan(&shard, &query);
         prop_assert!(looked_at <= page.entries.len() + 1, "{looked_at} for {}", page.entries.len());
     }

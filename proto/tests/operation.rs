@@ -48,7 +48,7 @@ fn plain_requests() {
                 Ok(Operation::ListObjects),
                 Ok(Operation::HeadBucket),
                 Ok(Operation::CreateBucket),
-                NOT_IMPLEMENTED,
+                Ok(Operation::PostObject),
                 Ok(Operation::DeleteBucket),
                 NOT_IMPLEMENTED,
                 NOT_ALLOWED,
@@ -111,17 +111,30 @@ fn every_subresource_with_every_method() {
             let bucket = match (method, name) {
                 ("GET", "location") => Ok(Operation::BucketLocation),
                 ("POST", "delete") => Ok(Operation::DeleteObjects),
-                ("GET", _) => readable
-                    .iter()
-                    .find(|(candidate, _)| *candidate == name)
-                    .map_or(NOT_IMPLEMENTED, |(_, subresource)| {
-                        Ok(Operation::BucketRead(*subresource))
-                    }),
-                _ => NOT_IMPLEMENTED,
+                ("GET", "versions") => Ok(Operation::ListObjectVersions),
+                ("GET", "uploads") => Ok(Operation::ListMultipartUploads),
+                _ => readable.iter().find(|(candidate, _)| *candidate == name).map_or(
+                    NOT_IMPLEMENTED,
+                    |(_, subresource)| match method {
+                        "GET" => Ok(Operation::BucketRead(*subresource)),
+                        "PUT" => Ok(Operation::BucketWrite(*subresource)),
+                        "DELETE" => Ok(Operation::BucketDelete(*subresource)),
+                        _ => NOT_IMPLEMENTED,
+                    },
+                ),
             };
             let object = match (method, name) {
                 ("GET", "acl") => Ok(Operation::ObjectRead(ObjectSubresource::Acl)),
-                ("GET", "tagging") => Ok(Operation::ObjectRead(ObjectSubresource::Tagging)),
+                ("GET", "tagging") => Ok(Operation::GetObjectTagging),
+                ("PUT", "tagging") => Ok(Operation::PutObjectTagging),
+                ("DELETE", "tagging") => Ok(Operation::DeleteObjectTagging),
+                ("GET", "attributes") => Ok(Operation::GetObjectAttributes),
+                ("POST", "uploads") => Ok(Operation::CreateMultipartUpload),
+                ("GET", "uploadId") => Ok(Operation::ListParts),
+                ("POST", "uploadId") => Ok(Operation::CompleteMultipartUpload),
+                ("DELETE", "uploadId") => Ok(Operation::AbortMultipartUpload),
+                ("GET", "partNumber") => Ok(Operation::GetObject),
+                ("HEAD", "partNumber") => Ok(Operation::HeadObject),
                 _ => NOT_IMPLEMENTED,
             };
             for query in [
@@ -156,46 +169,93 @@ fn every_subresource_with_every_method() {
 #[test]
 fn nothing_falls_through() {
     for (method, target) in [
-        ("PUT", "/bucket/key?tagging"),
         ("PUT", "/bucket/key?acl"),
         ("PUT", "/bucket/key?retention"),
         ("PUT", "/bucket/key?legal-hold"),
-        ("PUT", "/bucket/key?partNumber=1&uploadId=x"),
         ("PUT", "/bucket/key?append&position=0"),
         ("PUT", "/bucket/key?renameObject"),
-        ("PUT", "/bucket/key?versionId=null"),
-        ("POST", "/bucket/key?uploads"),
-        ("POST", "/bucket/key?uploads="),
-        ("POST", "/bucket/key?uploadId=x"),
+        ("PUT", "/bucket/key?uploadId=x"),
+        ("PUT", "/bucket/key?partNumber=1"),
         ("POST", "/bucket/key?select&select-type=2"),
         ("POST", "/bucket/key?restore"),
-        ("DELETE", "/bucket/key?tagging"),
-        ("DELETE", "/bucket/key?uploadId=x"),
-        ("DELETE", "/bucket/key?versionId=3sL4kqtJlcpXroDTDmJ"),
-        ("DELETE", "/bucket?cors"),
-        ("DELETE", "/bucket?policy"),
-        ("DELETE", "/bucket?lifecycle"),
-        ("DELETE", "/bucket?tagging"),
-        ("DELETE", "/bucket?website"),
+        ("DELETE", "/bucket/key?partNumber=1"),
         ("DELETE", "/bucket?metrics&id=1"),
-        ("DELETE", "/bucket?versionId=1"),
-        ("PUT", "/bucket?versioning"),
-        ("PUT", "/bucket?object-lock"),
-        ("GET", "/bucket?versions"),
-        ("GET", "/bucket?uploads"),
         ("GET", "/bucket?session"),
-        ("GET", "/bucket?versionId=1"),
         ("GET", "/bucket/key?torrent"),
-        ("GET", "/bucket/key?attributes"),
-        ("GET", "/bucket/key?partNumber=1"),
-        ("HEAD", "/bucket/key?partNumber=1"),
-        ("GET", "/bucket/key?versionId=1"),
-        ("GET", "/bucket/key?uploadId=x"),
     ] {
         assert_eq!(route(method, target), NOT_IMPLEMENTED, "{method} {target}");
     }
-    assert_eq!(route("GET", "/bucket?location"), Ok(Operation::BucketLocation));
+    for (method, target, operation) in [
+        ("PUT", "/bucket/key?tagging", Operation::PutObjectTagging),
+        ("DELETE", "/bucket/key?tagging", Operation::DeleteObjectTagging),
+        ("POST", "/bucket/key?uploads=", Operation::CreateMultipartUpload),
+        ("PUT", "/bucket/key?partNumber=1&uploadId=x", Operation::UploadPart),
+        (
+            "DELETE",
+            "/bucket?cors",
+            Operation::BucketDelete(BucketSubresource::Cors),
+        ),
+        (
+            "DELETE",
+            "/bucket?policy",
+            Operation::BucketDelete(BucketSubresource::Policy),
+        ),
+        (
+            "PUT",
+            "/bucket?versioning",
+            Operation::BucketWrite(BucketSubresource::Versioning),
+        ),
+        ("GET", "/bucket?location", Operation::BucketLocation),
+    ] {
+        assert_eq!(route(method, target), Ok(operation), "{method} {target}");
+    }
     assert_eq!(route("GET", "/bucket?acl&policy"), Err(ErrorCode::InvalidArgument));
+}
+
+#[test]
+fn only_what_has_versions_takes_a_version_id() {
+    const ID: &str = "versionId=000000000000002a";
+    for (method, subresource) in [
+        ("GET", ""),
+        ("HEAD", ""),
+        ("DELETE", ""),
+        ("PUT", "tagging&"),
+        ("GET", "attributes&"),
+    ] {
+        assert!(
+            route(method, &format!("/bucket/key?{subresource}{ID}")).is_ok(),
+            "{method}"
+        );
+        let unknown = format!("/bucket/key?{subresource}versionId=3sL4kqtJlcpXroDTDmJ");
+        assert_eq!(route(method, &unknown), Err(ErrorCode::InvalidArgument), "{method}");
+    }
+    for (method, target) in [
+        ("PUT", "/bucket/key?versionId=null"),
+        ("POST", "/bucket/key?uploads&versionId=null"),
+        ("GET", "/bucket?versionId=null"),
+        ("DELETE", "/bucket?versionId=null"),
+    ] {
+        assert_eq!(
+            route(method, target),
+            Err(ErrorCode::InvalidArgument),
+            "{method} {target}"
+        );
+    }
+}
+
+#[test]
+fn copies_are_told_by_their_source() {
+    for (target, field, operation) in [
+        ("/bucket/key", "x-amz-copy-source: /b/k\r\n", Operation::CopyObject),
+        ("/bucket/key?X-Amz-Copy-Source=b%2Fk", "", Operation::CopyObject),
+        (
+            "/bucket/key?partNumber=1&uploadId=x",
+            "X-Amz-Copy-Source: b/k\r\n",
+            Operation::UploadPartCopy,
+        ),
+    ] {
+        assert_eq!(route_with("PUT", target, field), Ok(operation), "{target}");
+    }
 }
 
 #[test]
@@ -208,7 +268,7 @@ fn the_null_version_is_the_object_itself() {
     );
     assert_eq!(
         route("GET", "/bucket/key?tagging&versionId=null"),
-        Ok(Operation::ObjectRead(ObjectSubresource::Tagging))
+        Ok(Operation::GetObjectTagging)
     );
     assert_eq!(route("GET", "/bucket/key?versionId="), Err(ErrorCode::InvalidArgument));
 }
@@ -235,8 +295,6 @@ fn headers_that_ask_for_more() {
         assert!(error.fields.contains(&("Header", name)), "{field}");
     };
     for field in [
-        "x-amz-copy-source: /b/k",
-        "X-Amz-Copy-Source: %2Fb%2Fk",
         "x-amz-acl: public-read",
         "x-amz-grant-read: id=1",
         "x-amz-tagging: a=b",
@@ -274,11 +332,7 @@ fn headers_that_ask_for_more() {
     refused("GET", "/bucket?list-type=2", "x-amz-expected-bucket-owner: 1");
 
     // Presigned URLs carry such headers as parameters.
-    for parameter in [
-        "x-amz-acl=public-read",
-        "X-Amz-Server-Side-Encryption=AES256",
-        "x-amz-copy-source=b%2Fk",
-    ] {
+    for parameter in ["x-amz-acl=public-read", "X-Amz-Server-Side-Encryption=AES256"] {
         assert_eq!(
             route("PUT", &format!("/bucket/key?{parameter}")),
             NOT_IMPLEMENTED,

@@ -15,9 +15,10 @@ use corelane_proto::{
     limits::{KEY_BYTES_MAX, TICKET_BYTES_MAX},
     s3::{
         bucket::{BucketGrant, BucketId},
-        listing::ListQuery,
+        listing::{ListQuery, ListScope},
         operation::Operation,
         query::Query,
+        version::VersionId,
     },
 };
 
@@ -261,6 +262,9 @@ fn grants() -> Vec<Grant> {
                 prefix: "a/".to_owned(),
                 delimiter: "/".to_owned(),
                 start_after: "a/b".to_owned(),
+                scope: ListScope::Versions {
+                    after: Some(VersionId::Number(7)),
+                },
                 limit: 1000,
             },
         },
@@ -323,6 +327,7 @@ fn bucket() -> BucketGrant {
         name: "bucket".to_owned(),
         checksum_type: ChecksumType::Md5,
         validate_warm_get: true,
+        versioning: corelane_proto::s3::version::Versioning::Unversioned,
         owner_id: "f".repeat(64),
     }
 }

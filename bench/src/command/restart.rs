@@ -201,6 +201,7 @@ impl Store<'_> {
                 name: BUCKET_NAME.to_owned(),
                 checksum_type: ChecksumType::Xxhash,
                 validate_warm_get: true,
+                versioning: proto::s3::version::Versioning::Unversioned,
                 owner_id: String::new(),
             },
         };

@@ -38,9 +38,10 @@ pub async fn list(gateway: &Gateway, bucket: BucketId, query: &ListQuery) -> Res
     while let Some(source) = merger.need() {
         let core = cores.get(source).ok_or(ErrorCode::InternalError)?;
         let refill = ListQuery {
-            start_after: merger.continue_after(source).unwrap_or(&query.start_after).to_owned(),
             limit: share.min(merger.room()).max(1),
-            ..query.clone()
+            ..merger
+                .continue_after(source)
+                .map_or_else(|| query.clone(), |last| query.continued(last))
         };
         merger.supply(source, page(gateway, core, bucket, refill).await?);
     }

@@ -17,7 +17,10 @@ use proto::{
     auth::ticket::Grant,
     cluster::message::FENCE_PATH,
     error::{ErrorCode, S3Error},
-    s3::{bucket::BucketId, listing::ListQuery},
+    s3::{
+        bucket::BucketId,
+        listing::{ListQuery, ListScope},
+    },
 };
 use std::{rc::Rc, time::Duration};
 
@@ -75,6 +78,8 @@ async fn fence_and_look(gateway: &Gateway, bucket: &BucketRecord) -> Result<bool
 async fn is_empty(gateway: &Gateway, bucket: &BucketRecord) -> Result<bool, S3Error> {
     let query = ListQuery {
         limit: 1,
+        // Versions that nobody sees keep a bucket from being empty, too.
+        scope: ListScope::Versions { after: None },
         ..ListQuery::default()
     };
     Ok(fanout::list(gateway, BucketId(bucket.id), &query)

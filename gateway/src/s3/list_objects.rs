@@ -10,8 +10,9 @@ use proto::{
     limits::LIST_KEYS_MAX,
     s3::{
         bucket::BucketId,
-        listing::{ListPage, ListQuery},
+        listing::{ListPage, ListQuery, ListScope},
         query::Query,
+        version::Versioning,
         xml_write::{self, ListResult},
     },
 };
@@ -33,12 +34,16 @@ impl<'q> Common<'q> {
             url_encoding: url_encoding(query.value("encoding-type"))?,
         })
     }
-    fn list_query(&self, start_after: String) -> ListQuery {
+    fn list_query(&self, start_after: String, versioning: Versioning) -> ListQuery {
         ListQuery {
             prefix: self.prefix.to_owned(),
             delimiter: self.delimiter.unwrap_or_default().to_owned(),
             start_after,
             limit: self.max_keys,
+            scope: match versioning.is_versioned() {
+                true => ListScope::Newest,
+                false => ListScope::Objects,
+            },
         }
     }
 }
@@ -48,7 +53,7 @@ pub async fn serve_v1(request: &Request<'_>) -> Result<Answer, S3Error> {
     let bucket = request.bucket()?;
     let common = Common::read(&request.query)?;
     let marker = request.query.value("marker").unwrap_or_default();
-    let query = common.list_query(marker.to_owned());
+    let query = common.list_query(marker.to_owned(), bucket.grant().versioning);
     let page = fanout::list(request.gateway, BucketId(bucket.id), &query).await?;
     // Without a delimiter a client continues after the last key (ListObjects' API page, NextMarker).
     let next_marker = last_name(&page).filter(|_| common.delimiter.is_some());
@@ -77,7 +82,7 @@ pub async fn serve_v2(request: &Request<'_>) -> Result<Answer, S3Error> {
         Some(given) => token::decode(given)?,
         None => start_after.unwrap_or_default().to_owned(),
     };
-    let query = common.list_query(after);
+    let query = common.list_query(after, bucket.grant().versioning);
     let page = fanout::list(request.gateway, BucketId(bucket.id), &query).await?;
     let next = last_name(&page).map(token::encode);
     let owner = bucket.owner();

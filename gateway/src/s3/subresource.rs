@@ -56,7 +56,6 @@ pub async fn serve_object(request: &Request<'_>, subresource: ObjectSubresource)
     require_object(request, &bucket).await?;
     Ok(Answer::xml(match subresource {
         ObjectSubresource::Acl => xml_write::acl_owner_full_control(&bucket.owner()),
-        ObjectSubresource::Tagging => xml_write::tagging_empty(),
     }))
 }
 

@@ -2,6 +2,7 @@
 
 use crate::record::{ObjectMeta, Placement};
 use proto::{
+    digest::stored::StoredChecksum,
     s3::{bucket::BucketId, listing::ListedObject},
     wire::{Decoder, Encoder, WireError},
 };
@@ -254,10 +255,7 @@ pub(crate) fn decode_listed(key: &str, row: &[u8]) -> Result<ListedObject, WireE
     let head = ObjectHead::take(&mut fields)?;
     fields.u128()?;
     let etag = fields.string()?;
-    fields.option(|fields| {
-        fields.u8()?;
-        fields.bytes()
-    })?;
+    fields.option(StoredChecksum::decode)?;
     for _ in 0..HEADERS_BEFORE_STORAGE_CLASS {
         fields.option(Decoder::bytes)?;
     }

@@ -10,7 +10,7 @@ use imbl::{ordmap::RangedIter, shared_ptr::DefaultSharedPtr};
 use proto::{
     s3::{
         bucket::BucketId,
-        listing::{ListPage, ListQuery, ListedObject, PageBuilder, ScanStep, scan_start},
+        listing::{ListEntry, ListPage, ListQuery, ListedObject, PageBuilder, ScanStep, scan_start},
     },
     wire::WireError,
 };
@@ -66,10 +66,10 @@ pub(crate) fn page(
             .and_then(|key| std::str::from_utf8(key).ok())
         {
             Some(key) => builder.offer(key, || {
-                newest.listed(key).unwrap_or_else(|error| {
+                ListEntry::Object(newest.listed(key).unwrap_or_else(|error| {
                     undecoded = Some(error);
                     placeholder(key)
-                })
+                }))
             }),
             // S3 keys are UTF-8; no other can be listed.
             None => ScanStep::Next,

@@ -254,7 +254,7 @@ impl Store {
             for entry in page.entries {
                 match entry {
                     ListEntry::Object(object) => keys.push((object.key, object.etag)),
-                    ListEntry::CommonPrefix(prefix) => panic!("nobody asked for the common prefix {prefix:?}"),
+                    other => panic!("nobody asked for {:?}", other.name()),
                 }
             }
             if !page.truncated {

@@ -134,8 +134,8 @@ pub fn object_head(
         .as_ref()
         .filter(|_| wants_checksum && part.is_none())
     {
-        response.header(checksum.algorithm.header(), &checksum.to_base64());
-        response.header("x-amz-checksum-type", "FULL_OBJECT");
+        response.header(checksum.algorithm().header(), &checksum.text());
+        response.header("x-amz-checksum-type", checksum.form().name());
     }
     response.finish(Some(part.map_or(size, |part| part.length)), exchange.keep_alive);
     out

@@ -180,7 +180,7 @@ async fn receive(
         size,
         xxh3_128: digests.xxh3_128,
         etag: digests.etag.clone(),
-        checksum: digests.checksum.clone(),
+        checksum: digests.checksum.clone().map(Into::into),
         headers,
         block_checksums: digests.block_checksums.clone(),
     };

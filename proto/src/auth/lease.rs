@@ -52,26 +52,23 @@ pub struct Lease {
     pub epoch: u64,
 }
 
-/// A set of PutObject, GetObject, HeadObject and DeleteObject.
+/// A set of operations on objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LeasedOperations(u8);
+pub struct LeasedOperations(u16);
 
 impl LeasedOperations {
-    /// Everything on object data, as a bucket's owner may.
-    pub const ALL: Self = Self(0b1111);
+    /// What a bucket's owner may do without a gateway: everything but copies, which need to know where another object lies.
+    pub const ALL: Self = Self(!(1 << COPY_OBJECT | 1 << UPLOAD_PART_COPY | 1));
 
     /// Whether an operation is in the set.
     pub fn contains(self, operation: Operation) -> bool {
-        let bit = match operation {
-            Operation::PutObject => 1,
-            Operation::GetObject => 2,
-            Operation::HeadObject => 4,
-            Operation::DeleteObject => 8,
-            _ => 0,
-        };
-        self.0 & bit != 0
+        operation.of_core().is_some_and(|code| self.0 & (1 << code) != 0)
     }
 }
+
+/// Numbers of [`Operation::OF_CORES`].
+const COPY_OBJECT: u8 = 5;
+const UPLOAD_PART_COPY: u8 = 12;
 
 impl Lease {
     /// What a request is allowed under the lease, verified at `now_unix_s`. `None`: the lease does not cover it, or it
@@ -144,7 +141,7 @@ impl Lease {
         encoder
             .bytes(&self.host)
             .bool(self.bucket_in_host)
-            .u8(self.operations.0)
+            .u16(self.operations.0)
             .u64(self.epoch);
     }
 
@@ -168,7 +165,7 @@ impl Lease {
             bucket: BucketGrant::decode(decoder)?,
             host: decoder.bytes()?.to_vec(),
             bucket_in_host: decoder.bool()?,
-            operations: LeasedOperations(decoder.u8()?),
+            operations: LeasedOperations(decoder.u16()?),
             epoch: decoder.u64()?,
         })
     }

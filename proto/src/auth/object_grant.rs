@@ -12,13 +12,13 @@ use crate::{
 /// One S3 operation on one object.
 #[derive(Debug, Clone)]
 pub struct ObjectGrant {
-    /// PutObject, GetObject, HeadObject or DeleteObject.
+    /// One of those that a core serves.
     pub operation: Operation,
     /// The bucket.
     pub bucket: BucketGrant,
     /// The decoded key.
     pub key: String,
-    /// What a PUT's payload must be; `None` for others.
+    /// What the payload must be, of an operation that takes one.
     pub payload: Option<PayloadDeclaration>,
     /// For signed chunks.
     pub signer: Option<ChunkSigner>,
@@ -34,10 +34,13 @@ impl ObjectGrant {
         head: &RequestHead,
         verified: Option<&Verified>,
     ) -> Result<Self, S3Error> {
-        let payload = match operation {
-            Operation::PutObject => Some(put_payload(head, verified.is_some())?),
-            _ => None,
+        let payload = match operation.takes_payload() {
+            true => Some(declared_payload(head, verified.is_some())?),
+            false => None,
         };
+        if stores_headers(operation) {
+            ObjectHeaders::from_request(head)?;
+        }
         let chunks_are_signed = payload.as_ref().is_some_and(PayloadDeclaration::is_aws_chunked);
         Ok(Self {
             operation,
@@ -51,7 +54,8 @@ impl ObjectGrant {
     }
 
     pub(super) fn encode(&self, encoder: &mut Encoder) {
-        encoder.u8(operation_code(self.operation));
+        // An operation that is no core's gets the number 0, which does not decode.
+        encoder.u8(self.operation.of_core().unwrap_or(0));
         self.bucket.encode(encoder);
         encoder.string(&self.key);
         encoder.option(self.payload.as_ref(), |encoder, payload| payload.encode(encoder));
@@ -60,7 +64,7 @@ impl ObjectGrant {
 
     pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
         Ok(Self {
-            operation: operation_from_code(decoder.u8()?)?,
+            operation: Operation::from_core(decoder.u8()?).ok_or(WireError::Invalid)?,
             bucket: BucketGrant::decode(decoder)?,
             key: decoder.string()?,
             payload: decoder.option(PayloadDeclaration::decode)?,
@@ -69,34 +73,20 @@ impl ObjectGrant {
     }
 }
 
-fn put_payload(head: &RequestHead, is_verified: bool) -> Result<PayloadDeclaration, S3Error> {
+/// Whether the request's headers are kept with an object.
+fn stores_headers(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::PutObject | Operation::CopyObject | Operation::CreateMultipartUpload
+    )
+}
+
+fn declared_payload(head: &RequestHead, is_verified: bool) -> Result<PayloadDeclaration, S3Error> {
     let payload = PayloadDeclaration::from_request(head)?;
-    ObjectHeaders::from_request(head)?;
     // Without verification there is no key to check the signatures of chunks with.
     Ok(if is_verified {
         payload
     } else {
         payload.without_chunk_signatures()
     })
-}
-
-/// An operation that is no ticket's business gets the number 0, which does not decode.
-fn operation_code(operation: Operation) -> u8 {
-    match operation {
-        Operation::PutObject => 1,
-        Operation::GetObject => 2,
-        Operation::HeadObject => 3,
-        Operation::DeleteObject => 4,
-        _ => 0,
-    }
-}
-
-fn operation_from_code(code: u8) -> Result<Operation, WireError> {
-    match code {
-        1 => Ok(Operation::PutObject),
-        2 => Ok(Operation::GetObject),
-        3 => Ok(Operation::HeadObject),
-        4 => Ok(Operation::DeleteObject),
-        _ => Err(WireError::Invalid),
-    }
 }

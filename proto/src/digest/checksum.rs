@@ -2,9 +2,11 @@
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>) and the bucket property
 //! `checksum.type`.
 
-use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
+use super::md5::Md5;
+use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crc_fast::CrcAlgorithm;
+use xxhash_rust::{xxh3::Xxh3Default, xxh64::Xxh64};
 
 /// `checksum.type` of a bucket: what its objects' checksum and ETag are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,11 +56,31 @@ pub enum ChecksumAlgorithm {
     Crc64Nvme,
     Sha1,
     Sha256,
+    Sha512,
+    Md5,
+    Xxhash64,
+    /// XXH3, 64 bits.
+    Xxhash3,
+    /// XXH3, 128 bits.
+    Xxhash128,
 }
 
 impl ChecksumAlgorithm {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    pub const ALL: [Self; 10] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha512,
+        Self::Md5,
+        Self::Xxhash64,
+        Self::Xxhash3,
+        Self::Xxhash128,
+    ];
+    /// Bytes of the longest value.
+    pub const LENGTH_MAX: usize = 64;
     /// The header, such as `x-amz-checksum-crc32`.
     pub fn header(self) -> &'static str {
         match self {
@@ -67,6 +89,11 @@ impl ChecksumAlgorithm {
             Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
             Self::Sha1 => "x-amz-checksum-sha1",
             Self::Sha256 => "x-amz-checksum-sha256",
+            Self::Sha512 => "x-amz-checksum-sha512",
+            Self::Md5 => "x-amz-checksum-md5",
+            Self::Xxhash64 => "x-amz-checksum-xxhash64",
+            Self::Xxhash3 => "x-amz-checksum-xxhash3",
+            Self::Xxhash128 => "x-amz-checksum-xxhash128",
         }
     }
     /// From a header or trailer name, in either case.
@@ -83,10 +110,14 @@ impl ChecksumAlgorithm {
             Self::Crc64Nvme => "CRC64NVME",
             Self::Sha1 => "SHA1",
             Self::Sha256 => "SHA256",
+            Self::Sha512 => "SHA512",
+            Self::Md5 => "MD5",
+            Self::Xxhash64 => "XXHASH64",
+            Self::Xxhash3 => "XXHASH3",
+            Self::Xxhash128 => "XXHASH128",
         }
     }
-    /// As in `x-amz-checksum-algorithm` and `x-amz-sdk-checksum-algorithm`: `CRC32`, `CRC32C`, `CRC64NVME`, `SHA1`,
-    /// `SHA256`, in either case.
+    /// From its name as in `x-amz-checksum-algorithm` and `x-amz-sdk-checksum-algorithm`, in either case.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -96,9 +127,11 @@ impl ChecksumAlgorithm {
     pub fn length(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64Nvme => 8,
+            Self::Crc64Nvme | Self::Xxhash64 | Self::Xxhash3 => 8,
+            Self::Md5 | Self::Xxhash128 => 16,
             Self::Sha1 => 20,
             Self::Sha256 => 32,
+            Self::Sha512 => 64,
         }
     }
     /// Its number in tickets and records.
@@ -109,6 +142,11 @@ impl ChecksumAlgorithm {
             Self::Crc64Nvme => 3,
             Self::Sha1 => 4,
             Self::Sha256 => 5,
+            Self::Sha512 => 6,
+            Self::Md5 => 7,
+            Self::Xxhash64 => 8,
+            Self::Xxhash3 => 9,
+            Self::Xxhash128 => 10,
         }
     }
     /// From its number.
@@ -117,7 +155,7 @@ impl ChecksumAlgorithm {
     }
 }
 
-/// A checksum value of an algorithm; big-endian for CRCs, as in the header.
+/// A checksum value of an algorithm; big-endian for CRCs and xxHashes, as in the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checksum {
     /// The algorithm.
@@ -148,6 +186,9 @@ enum HasherState {
     Crc32(crc32fast::Hasher),
     Crc(Box<crc_fast::Digest>),
     Sha(Context),
+    Md5(Md5),
+    Xxhash64(Box<Xxh64>),
+    Xxhash3(Box<Xxh3Default>),
 }
 
 impl ChecksumHasher {
@@ -159,6 +200,12 @@ impl ChecksumHasher {
             ChecksumAlgorithm::Crc64Nvme => HasherState::Crc(Box::new(crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme))),
             ChecksumAlgorithm::Sha1 => HasherState::Sha(Context::new(&SHA1_FOR_LEGACY_USE_ONLY)),
             ChecksumAlgorithm::Sha256 => HasherState::Sha(Context::new(&SHA256)),
+            ChecksumAlgorithm::Sha512 => HasherState::Sha(Context::new(&SHA512)),
+            ChecksumAlgorithm::Md5 => HasherState::Md5(Md5::new()),
+            ChecksumAlgorithm::Xxhash64 => HasherState::Xxhash64(Box::new(Xxh64::new(0))),
+            ChecksumAlgorithm::Xxhash3 | ChecksumAlgorithm::Xxhash128 => {
+                HasherState::Xxhash3(Box::new(Xxh3Default::new()))
+            }
         };
         Self { algorithm, state }
     }
@@ -172,6 +219,9 @@ impl ChecksumHasher {
             HasherState::Crc32(crc) => crc.update(bytes),
             HasherState::Crc(crc) => crc.update(bytes),
             HasherState::Sha(context) => context.update(bytes),
+            HasherState::Md5(md5) => md5.update(bytes),
+            HasherState::Xxhash64(xxhash) => xxhash.update(bytes),
+            HasherState::Xxhash3(xxhash) => xxhash.update(bytes),
         }
     }
     /// The value.
@@ -184,6 +234,12 @@ impl ChecksumHasher {
                 bytes.into_iter().skip(8 - self.algorithm.length()).collect()
             }
             HasherState::Sha(context) => context.finish().as_ref().to_vec(),
+            HasherState::Md5(md5) => md5.finish().to_vec(),
+            HasherState::Xxhash64(xxhash) => xxhash.digest().to_be_bytes().to_vec(),
+            HasherState::Xxhash3(xxhash) if self.algorithm == ChecksumAlgorithm::Xxhash128 => {
+                xxhash.digest128().to_be_bytes().to_vec()
+            }
+            HasherState::Xxhash3(xxhash) => xxhash.digest().to_be_bytes().to_vec(),
         };
         Checksum {
             algorithm: self.algorithm,

@@ -3,3 +3,4 @@
 pub mod checksum;
 pub mod hasher;
 pub mod md5;
+pub mod stored;

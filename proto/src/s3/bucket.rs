@@ -1,5 +1,6 @@
 //! A bucket as gateways keep it, and what of it a core needs.
 
+use super::version::Versioning;
 use crate::{
     digest::checksum::ChecksumType,
     wire::{Decoder, Encoder, WireError},
@@ -20,6 +21,8 @@ pub struct BucketGrant {
     pub checksum_type: ChecksumType,
     /// `checksum.validate_warm_get`: what is read from disk is verified before it is sent.
     pub validate_warm_get: bool,
+    /// Whether it keeps versions.
+    pub versioning: Versioning,
     /// Canonical id of the owner.
     pub owner_id: String,
 }
@@ -32,6 +35,7 @@ impl BucketGrant {
             .string(&self.name)
             .u8(self.checksum_type.code())
             .bool(self.validate_warm_get)
+            .u8(self.versioning.code())
             .string(&self.owner_id);
     }
     /// Decodes from a ticket.
@@ -41,6 +45,7 @@ impl BucketGrant {
             name: decoder.string()?,
             checksum_type: ChecksumType::from_code(decoder.u8()?).ok_or(WireError::Invalid)?,
             validate_warm_get: decoder.bool()?,
+            versioning: Versioning::from_code(decoder.u8()?).ok_or(WireError::Invalid)?,
             owner_id: decoder.string()?,
         })
     }

@@ -1,9 +1,30 @@
 //! Listing without I/O: one rule for a shard's page; [`super::merge`] makes one page of the pages of many shards.
 
+use super::version::{UploadId, VersionId};
 use crate::{
     limits::LIST_KEYS_MAX,
     wire::{Decoder, Encoder, WireError},
 };
+
+/// What a listing is of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ListScope {
+    /// The objects of a bucket that never had versions.
+    #[default]
+    Objects,
+    /// The newest versions, where they are objects.
+    Newest,
+    /// All versions and delete markers, the newest of a key first.
+    Versions {
+        /// Begin after this version of the key `start_after`; `None`: after all of them.
+        after: Option<VersionId>,
+    },
+    /// Multipart uploads, the oldest of a key first.
+    Uploads {
+        /// Begin after this upload of the key `start_after`; `None`: after all of them.
+        after: Option<UploadId>,
+    },
+}
 
 /// What a listing asks for, after version differences are resolved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +38,39 @@ pub struct ListQuery {
     pub start_after: String,
     /// At most this many entries (keys and common prefixes together).
     pub limit: usize,
+    /// What is listed.
+    pub scope: ListScope,
+}
+
+impl ListQuery {
+    /// The same listing from behind an entry on.
+    #[must_use]
+    pub fn continued(&self, last: &ListEntry) -> Self {
+        let scope = match (self.scope, last) {
+            (ListScope::Versions { .. }, ListEntry::Version(listed)) => ListScope::Versions {
+                after: Some(listed.version),
+            },
+            (ListScope::Versions { .. }, _) => ListScope::Versions { after: None },
+            (ListScope::Uploads { .. }, ListEntry::Upload(listed)) => ListScope::Uploads {
+                after: Some(listed.upload),
+            },
+            (ListScope::Uploads { .. }, _) => ListScope::Uploads { after: None },
+            (scope, _) => scope,
+        };
+        Self {
+            start_after: last.name().to_owned(),
+            scope,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the key `start_after` itself may have entries in the listing.
+    fn begins_within_key(&self) -> bool {
+        matches!(
+            self.scope,
+            ListScope::Versions { after: Some(_) } | ListScope::Uploads { after: Some(_) }
+        )
+    }
 }
 
 /// An object in a listing.
@@ -34,11 +88,43 @@ pub struct ListedObject {
     pub storage_class: Option<String>,
 }
 
+/// A version in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedVersion {
+    /// The object; of a delete marker key and time.
+    pub object: ListedObject,
+    /// Which version it is.
+    pub version: VersionId,
+    /// Whether it is the newest of its key.
+    pub is_latest: bool,
+    /// Whether it is a delete marker.
+    pub is_delete_marker: bool,
+    /// The object's tags.
+    pub tags: Vec<(String, String)>,
+}
+
+/// A multipart upload in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedUpload {
+    /// The key.
+    pub key: String,
+    /// Which upload it is.
+    pub upload: UploadId,
+    /// When it began, milliseconds since the epoch.
+    pub initiated_unix_ms: u64,
+    /// Storage class; `None` is STANDARD.
+    pub storage_class: Option<String>,
+}
+
 /// An entry of a page, in byte order of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListEntry {
     /// An object.
     Object(ListedObject),
+    /// A version.
+    Version(Box<ListedVersion>),
+    /// A multipart upload.
+    Upload(ListedUpload),
     /// A rolled-up prefix, delimiter included.
     CommonPrefix(String),
 }
@@ -48,7 +134,17 @@ impl ListEntry {
     pub fn name(&self) -> &str {
         match self {
             Self::Object(object) => &object.key,
+            Self::Version(listed) => &listed.object.key,
+            Self::Upload(listed) => &listed.key,
             Self::CommonPrefix(prefix) => prefix,
+        }
+    }
+
+    /// Whether it may stand behind `last` in a page: versions and uploads of one key have the same name.
+    pub fn follows(&self, last: &Self) -> bool {
+        match (last, self) {
+            (Self::Version(_), Self::Version(_)) | (Self::Upload(_), Self::Upload(_)) => last.name() <= self.name(),
+            _ => last.name() < self.name(),
         }
     }
 }
@@ -56,7 +152,7 @@ impl ListEntry {
 /// A sorted page of one shard, core or the whole bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListPage {
-    /// Sorted by name, without duplicates.
+    /// Sorted by name; only versions and uploads of a key have the same.
     pub entries: Vec<ListEntry>,
     /// Whether more follows the last entry.
     pub truncated: bool,
@@ -82,6 +178,10 @@ pub fn prefix_successor(prefix: &[u8]) -> Option<Vec<u8>> {
 
 /// Where a scan must start: the smallest key bytes that can be in the page, and whether that bound is inclusive.
 pub fn scan_start(query: &ListQuery) -> (Vec<u8>, bool) {
+    let start_is_key = common_prefix(&query.start_after, &query.prefix, &query.delimiter).is_none();
+    if query.begins_within_key() && start_is_key && query.start_after >= query.prefix {
+        return (query.start_after.as_bytes().to_vec(), true);
+    }
     if query.start_after.as_bytes() < query.prefix.as_bytes() || query.start_after.is_empty() {
         return (query.prefix.as_bytes().to_vec(), true);
     }
@@ -117,8 +217,8 @@ impl<'q> PageBuilder<'q> {
             page: ListPage::default(),
         }
     }
-    /// Offers the next key in order; `object` is called only when the key itself enters the page.
-    pub fn offer(&mut self, key: &str, object: impl FnOnce() -> ListedObject) -> ScanStep {
+    /// Offers the next key in order, or the next version or upload of one; `entry` is called only when it enters the page.
+    pub fn offer(&mut self, key: &str, entry: impl FnOnce() -> ListEntry) -> ScanStep {
         let query = self.query;
         if query.limit == 0 {
             return ScanStep::Stop;
@@ -133,12 +233,15 @@ impl<'q> PageBuilder<'q> {
         let rolled_up = common_prefix(key, &query.prefix, &query.delimiter);
         // An empty start_after starts before every name, and no name is empty.
         let name = rolled_up.unwrap_or(key);
-        let last = self
-            .page
-            .entries
-            .last()
-            .map_or(query.start_after.as_str(), ListEntry::name);
-        let is_new = name > last;
+        let last = self.page.entries.last();
+        let is_new = match last {
+            None => {
+                let is_start = rolled_up.is_none() && name == query.start_after && query.begins_within_key();
+                name > query.start_after.as_str() || is_start
+            }
+            Some(ListEntry::Version(_) | ListEntry::Upload(_)) if rolled_up.is_none() => true,
+            Some(last) => name > last.name(),
+        };
         if is_new && self.page.entries.len() >= query.limit {
             self.page.truncated = true;
             return ScanStep::Stop;
@@ -146,7 +249,7 @@ impl<'q> PageBuilder<'q> {
         if is_new {
             self.page.entries.push(match rolled_up {
                 Some(prefix) => ListEntry::CommonPrefix(prefix.to_owned()),
-                None => ListEntry::Object(object()),
+                None => entry(),
             });
         }
         match rolled_up {
@@ -162,6 +265,8 @@ impl<'q> PageBuilder<'q> {
 
 const TAG_OBJECT: u8 = 0;
 const TAG_COMMON_PREFIX: u8 = 1;
+const TAG_VERSION: u8 = 2;
+const TAG_UPLOAD: u8 = 3;
 
 impl ListPage {
     /// Encodes for the answer of a core.
@@ -174,13 +279,21 @@ impl ListPage {
                     encoder.u8(TAG_OBJECT);
                     object.encode(encoder);
                 }
+                ListEntry::Version(listed) => {
+                    encoder.u8(TAG_VERSION);
+                    listed.encode(encoder);
+                }
+                ListEntry::Upload(listed) => {
+                    encoder.u8(TAG_UPLOAD);
+                    listed.encode(encoder);
+                }
                 ListEntry::CommonPrefix(prefix) => {
                     encoder.u8(TAG_COMMON_PREFIX).string(prefix);
                 }
             }
         }
     }
-    /// Decodes it; at most LIST_KEYS_MAX entries, in strictly rising order.
+    /// Decodes it; at most LIST_KEYS_MAX entries, in order.
     pub fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
         let truncated = decoder.bool()?;
         let count = usize::try_from(decoder.u32()?).map_err(|_| WireError::Invalid)?;
@@ -191,10 +304,12 @@ impl ListPage {
         for _ in 0..count {
             let entry = match decoder.u8()? {
                 TAG_OBJECT => ListEntry::Object(ListedObject::decode(decoder)?),
+                TAG_VERSION => ListEntry::Version(Box::new(ListedVersion::decode(decoder)?)),
+                TAG_UPLOAD => ListEntry::Upload(ListedUpload::decode(decoder)?),
                 TAG_COMMON_PREFIX => ListEntry::CommonPrefix(decoder.string()?),
                 _ => return Err(WireError::Invalid),
             };
-            if entries.last().is_some_and(|last| last.name() >= entry.name()) {
+            if entries.last().is_some_and(|last| !entry.follows(last)) {
                 return Err(WireError::Invalid);
             }
             entries.push(entry);
@@ -225,6 +340,85 @@ impl ListedObject {
     }
 }
 
+impl ListedVersion {
+    fn encode(&self, encoder: &mut Encoder) {
+        self.object.encode(encoder);
+        self.version.encode(encoder);
+        encoder.bool(self.is_latest).bool(self.is_delete_marker);
+        encoder.u16(u16::try_from(self.tags.len()).unwrap_or(u16::MAX));
+        for (name, value) in &self.tags {
+            encoder.string(name).string(value);
+        }
+    }
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        let mut listed = Self {
+            object: ListedObject::decode(decoder)?,
+            version: VersionId::decode(decoder)?,
+            is_latest: decoder.bool()?,
+            is_delete_marker: decoder.bool()?,
+            tags: Vec::new(),
+        };
+        for _ in 0..decoder.u16()? {
+            listed.tags.push((decoder.string()?, decoder.string()?));
+        }
+        Ok(listed)
+    }
+}
+
+impl ListedUpload {
+    fn encode(&self, encoder: &mut Encoder) {
+        encoder
+            .string(&self.key)
+            .u64(self.upload.0)
+            .u64(self.initiated_unix_ms)
+            .option(self.storage_class.as_ref(), |encoder, class| {
+                encoder.string(class);
+            });
+    }
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            key: decoder.string()?,
+            upload: UploadId(decoder.u64()?),
+            initiated_unix_ms: decoder.u64()?,
+            storage_class: decoder.option(Decoder::string)?,
+        })
+    }
+}
+
+impl ListScope {
+    fn encode(self, encoder: &mut Encoder) {
+        match self {
+            Self::Objects => {
+                encoder.u8(0);
+            }
+            Self::Newest => {
+                encoder.u8(1);
+            }
+            Self::Versions { after } => {
+                encoder.u8(2).option(after, |encoder, version| version.encode(encoder));
+            }
+            Self::Uploads { after } => {
+                encoder.u8(3).option(after, |encoder, upload| {
+                    encoder.u64(upload.0);
+                });
+            }
+        }
+    }
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        match decoder.u8()? {
+            0 => Ok(Self::Objects),
+            1 => Ok(Self::Newest),
+            2 => Ok(Self::Versions {
+                after: decoder.option(VersionId::decode)?,
+            }),
+            3 => Ok(Self::Uploads {
+                after: decoder.option(|decoder| decoder.u64().map(UploadId))?,
+            }),
+            _ => Err(WireError::Invalid),
+        }
+    }
+}
+
 impl ListQuery {
     /// Encodes for a ticket.
     pub fn encode(&self, encoder: &mut Encoder) {
@@ -233,6 +427,7 @@ impl ListQuery {
             .string(&self.delimiter)
             .string(&self.start_after)
             .u32(u32::try_from(self.limit).unwrap_or(u32::MAX));
+        self.scope.encode(encoder);
     }
     /// Decodes it.
     pub fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
@@ -241,111 +436,11 @@ impl ListQuery {
             delimiter: decoder.string()?,
             start_after: decoder.string()?,
             limit: usize::try_from(decoder.u32()?).map_err(|_| WireError::Invalid)?,
+            scope: ListScope::decode(decoder)?,
         })
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::{
-        ListEntry, ListPage, ListQuery, ListedObject, PageBuilder, ScanStep, common_prefix, prefix_successor,
-        scan_start,
-    };
-    use crate::wire::{Decoder, Encoder, WireError};
-
-    fn object(key: &str) -> ListedObject {
-        ListedObject {
-            key: key.to_owned(),
-            size: 1,
-            modified_unix_ms: 2,
-            etag: "e".to_owned(),
-            storage_class: key.starts_with('c').then(|| "GLACIER".to_owned()),
-        }
-    }
-
-    fn query(prefix: &str, delimiter: &str, start_after: &str, limit: usize) -> ListQuery {
-        ListQuery {
-            prefix: prefix.to_owned(),
-            delimiter: delimiter.to_owned(),
-            start_after: start_after.to_owned(),
-            limit,
-        }
-    }
-
-    #[test]
-    fn roll_up_and_successors() {
-        assert_eq!(common_prefix("a/b/c", "a", "/"), Some("a/"));
-        assert_eq!(common_prefix("a/b/c", "a/", "/"), Some("a/b/"));
-        assert_eq!(common_prefix("a/", "a/", "/"), None);
-        assert_eq!(common_prefix("aéb", "", "é"), Some("aé"));
-        assert_eq!(common_prefix("a/b", "", ""), None);
-        assert_eq!(prefix_successor(b"a/"), Some(b"a0".to_vec()));
-        assert_eq!(prefix_successor(b"a\xff"), Some(b"b".to_vec()));
-        assert_eq!(prefix_successor(b"\xff"), None);
-        assert_eq!(prefix_successor(b""), None);
-    }
-
-    #[test]
-    fn where_scans_start() {
-        let start = |prefix, delimiter, start_after| scan_start(&query(prefix, delimiter, start_after, 1));
-        assert_eq!(start("", "", ""), (b"".to_vec(), true));
-        assert_eq!(start("p", "", "a"), (b"p".to_vec(), true));
-        assert_eq!(start("p", "", "p"), (b"p".to_vec(), false));
-        assert_eq!(start("", "/", "a/x"), (b"a0".to_vec(), true));
-        assert_eq!(start("", "/", "a"), (b"a".to_vec(), false));
-        assert_eq!(start("p", "/", "q/x"), (b"q/x".to_vec(), false));
-    }
-
-    #[test]
-    fn a_page_skips_what_is_rolled_up_and_knows_what_follows() {
-        let query = query("", "/", "", 2);
-        let mut page = PageBuilder::new(&query);
-        assert_eq!(page.offer("a", || object("a")), ScanStep::Next);
-        assert_eq!(page.offer("b/1", || unreachable!()), ScanStep::Seek(b"b0".to_vec()));
-        assert_eq!(page.offer("c", || unreachable!()), ScanStep::Stop);
-        let page = page.finish();
-        assert!(page.truncated);
-        assert_eq!(
-            page.entries,
-            [ListEntry::Object(object("a")), ListEntry::CommonPrefix("b/".to_owned())]
-        );
-    }
-
-    #[test]
-    fn pages_and_queries_round_trip() {
-        let page = ListPage {
-            entries: vec![ListEntry::CommonPrefix("b/".to_owned()), ListEntry::Object(object("c"))],
-            truncated: true,
-        };
-        let mut encoder = Encoder::new();
-        page.encode(&mut encoder);
-        let bytes = encoder.finish();
-        assert_eq!(ListPage::decode(&mut Decoder::new(&bytes)).unwrap(), page);
-        for cut in 0..bytes.len() {
-            assert_eq!(
-                ListPage::decode(&mut Decoder::new(&bytes[..cut])),
-                Err(WireError::Truncated)
-            );
-        }
-        let unsorted = ListPage {
-            entries: vec![
-                ListEntry::CommonPrefix("b".to_owned()),
-                ListEntry::CommonPrefix("b".to_owned()),
-            ],
-            truncated: false,
-        };
-        let mut encoder = Encoder::new();
-        unsorted.encode(&mut encoder);
-        assert_eq!(
-            ListPage::decode(&mut Decoder::new(&encoder.finish())),
-            Err(WireError::Invalid)
-        );
-
-        let query = query("p", "/", "s", 1000);
-        let mut encoder = Encoder::new();
-        query.encode(&mut encoder);
-        let bytes = encoder.finish();
-        assert_eq!(ListQuery::decode(&mut Decoder::new(&bytes)).unwrap(), query);
-    }
-}
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -28,8 +28,8 @@ pub struct Merger {
 struct Source {
     /// Entries after the one in `heads`.
     queue: vec::IntoIter<ListEntry>,
-    /// Where its next page starts.
-    last_name: Option<String>,
+    /// What its next page starts after.
+    last: Option<ListEntry>,
     /// More follows the queue.
     truncated: bool,
     is_waiting: bool,
@@ -66,9 +66,9 @@ impl Merger {
         }
     }
 
-    /// Where the next request to `source` starts: after the name of its last entry. `None`: it has not been asked yet.
-    pub fn continue_after(&self, source: usize) -> Option<&str> {
-        self.sources.get(source)?.last_name.as_deref()
+    /// What the next request to `source` starts after: its last entry. `None`: it has not been asked yet.
+    pub fn continue_after(&self, source: usize) -> Option<&ListEntry> {
+        self.sources.get(source)?.last.as_ref()
     }
 
     /// How many entries the page still has room for: more than this is never needed of a source.
@@ -84,7 +84,7 @@ impl Merger {
         };
         slot.truncated = page.truncated && !page.entries.is_empty();
         if let Some(last) = page.entries.last() {
-            slot.last_name = Some(last.name().to_owned());
+            slot.last = Some(last.clone());
         }
         slot.queue = page.entries.into_iter();
         slot.is_waiting = false;
@@ -103,8 +103,8 @@ impl Merger {
 
     /// The page. While a source is still needed: what is certain so far, `truncated`.
     pub fn finish(mut self) -> ListPage {
-        let last_name = self.page.entries.last().map(ListEntry::name);
-        let is_new = |entry: &ListEntry| last_name.is_none_or(|last| entry.name() > last);
+        let last = self.page.entries.last();
+        let is_new = |entry: &ListEntry| last.is_none_or(|last| entry.follows(last));
         let more_follows = !self.waiting.is_empty()
             || self.heads.iter().any(|head| is_new(&head.entry))
             || self
@@ -135,7 +135,7 @@ impl Merger {
 
     /// Appends an entry, unless it is the common prefix that another source had as well.
     fn push(&mut self, entry: ListEntry) {
-        if self.page.entries.last().is_none_or(|last| last.name() < entry.name()) {
+        if self.page.entries.last().is_none_or(|last| entry.follows(last)) {
             self.page.entries.push(entry);
         }
     }
@@ -184,7 +184,11 @@ mod tests {
         assert_eq!(merger.need(), Some(1));
         merger.supply(1, page(&["a/", "b/", "d/", "e/"], true));
         assert_eq!(
-            (merger.need(), merger.continue_after(0), merger.room()),
+            (
+                merger.need(),
+                merger.continue_after(0).map(ListEntry::name),
+                merger.room()
+            ),
             (Some(0), Some("a/"), 3)
         );
         merger.supply(0, page(&["c/"], false));

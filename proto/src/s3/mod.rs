@@ -11,6 +11,7 @@ pub mod operation;
 pub mod query;
 mod refusal;
 pub mod subresource;
+pub mod version;
 mod xml_document;
 pub mod xml_read;
 pub mod xml_write;

@@ -84,7 +84,6 @@ fn is_refused_on_put_object(name: &str, value: &[u8]) -> bool {
         _ => starts_with_any(
             name,
             &[
-                "x-amz-copy-source",
                 "x-amz-rename-source",
                 "x-amz-write-offset-bytes",
                 "x-amz-object-lock-",

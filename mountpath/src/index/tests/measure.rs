@@ -175,6 +175,7 @@ fn read(database: &Database, rows: u64, state: &str) {
                 delimiter: String::new(),
                 start_after: format!("data/year=2026/month=11/part-{:016x}", rows * 32),
                 limit: 1000,
+                ..ListQuery::default()
             };
             let start = Instant::now();
             let page = database.page(BucketId(7), &query, &overlays).unwrap();
@@ -196,6 +197,7 @@ fn read(database: &Database, rows: u64, state: &str) {
             delimiter: "0".into(),
             start_after: String::new(),
             limit: 1000,
+            ..ListQuery::default()
         };
         for round in ["first", "second"] {
             let start = Instant::now();

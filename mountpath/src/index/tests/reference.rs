@@ -95,6 +95,7 @@ fn query() -> impl Strategy<Value = ListQuery> {
         delimiter: delimiter.to_owned(),
         start_after,
         limit,
+        ..ListQuery::default()
     })
 }
 
@@ -194,6 +195,7 @@ fn long_listings_are_paged_through() {
             delimiter: delimiter.into(),
             start_after: String::new(),
             limit,
+            ..ListQuery::default()
         };
         loop {
             let page = database.page(BucketId(5), &query, &overlays).unwrap();

@@ -9,7 +9,10 @@ use crate::{
 };
 use proptest::{collection::vec, option, prelude::*};
 use proto::{
-    digest::checksum::{Checksum, ChecksumAlgorithm},
+    digest::{
+        checksum::{Checksum, ChecksumAlgorithm},
+        stored::StoredChecksum,
+    },
     s3::{bucket::BucketId, object::ObjectHeaders},
 };
 
@@ -38,10 +41,15 @@ fn object() -> impl Strategy<Value = ObjectEntry> {
         any::<u32>().prop_map(|batch_offset| Placement::Inline { batch_offset }),
         any::<u64>().prop_map(|blob| Placement::Blob { blob }),
     ];
-    let checksum = option::of(vec(any::<u8>(), 0..33).prop_map(|value| Checksum {
-        algorithm: ChecksumAlgorithm::from_code(5).unwrap(),
-        value,
-    }));
+    let checksum = option::of(
+        (vec(any::<u8>(), 32), option::of(any::<u16>())).prop_map(|(value, composite_parts)| StoredChecksum {
+            checksum: Checksum {
+                algorithm: ChecksumAlgorithm::Sha256,
+                value,
+            },
+            composite_parts,
+        }),
+    );
     let rest = (
         any::<(u64, u32, u64, u128)>(),
         0..2_000_000_u64,

@@ -25,6 +25,7 @@ fn lease(credential: LeasedCredential) -> Lease {
             name: "training".to_owned(),
             checksum_type: ChecksumType::Md5,
             validate_warm_get: true,
+            versioning: crate::s3::version::Versioning::Unversioned,
             owner_id: "a".repeat(64),
         },
         host: b"store:51080".to_vec(),
