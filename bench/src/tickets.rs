@@ -86,6 +86,7 @@ impl Issuer {
             checksum_type: checksum.checksum_type(),
             validate_warm_get: true,
             versioning: proto::s3::version::Versioning::Unversioned,
+            has_cors: false,
             ..place.bucket
         };
         let place = Place { bucket, ..place };
@@ -166,6 +167,7 @@ impl Issuer {
                     key: key.to_owned(),
                     payload,
                     signer: None,
+                    cors: None,
                 },
                 request_digest: request_digest(head.method(), &head, &Query::default()),
             },
@@ -220,6 +222,7 @@ mod tests {
                 checksum_type: ChecksumType::Md5,
                 validate_warm_get: true,
                 versioning: proto::s3::version::Versioning::Unversioned,
+                has_cors: false,
                 owner_id: String::new(),
             },
         };

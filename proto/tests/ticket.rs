@@ -253,6 +253,7 @@ fn grants() -> Vec<Grant> {
                 key: String::new(),
                 payload: None,
                 signer: None,
+                cors: None,
             },
             request_digest: [0; 32],
         },
@@ -305,6 +306,7 @@ fn object(operation: Operation) -> Grant {
             decoded_length: Some(1 << 32),
         }),
         signer: Some(ChunkSigner {
+            cors: None,
             signing_key: SigningKey::from_bytes([9; 32]),
             timestamp: "20130524T000000Z".to_owned(),
             scope: Scope {
@@ -328,6 +330,7 @@ fn bucket() -> BucketGrant {
         checksum_type: ChecksumType::Md5,
         validate_warm_get: true,
         versioning: corelane_proto::s3::version::Versioning::Unversioned,
+        has_cors: false,
         owner_id: "f".repeat(64),
     }
 }

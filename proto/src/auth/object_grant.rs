@@ -5,7 +5,7 @@ use super::{chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified}
 use crate::{
     error::S3Error,
     http::head::RequestHead,
-    s3::{bucket::BucketGrant, object::ObjectHeaders, operation::Operation},
+    s3::{bucket::BucketGrant, config::cors_headers::CorsHeaders, object::ObjectHeaders, operation::Operation},
     wire::{Decoder, Encoder, WireError},
 };
 
@@ -22,6 +22,8 @@ pub struct ObjectGrant {
     pub payload: Option<PayloadDeclaration>,
     /// For signed chunks.
     pub signer: Option<ChunkSigner>,
+    /// What the page that sends the request is granted by the bucket's rules; written to every answer.
+    pub cors: Option<Box<CorsHeaders>>,
 }
 
 impl ObjectGrant {
@@ -50,6 +52,7 @@ impl ObjectGrant {
             signer: verified
                 .filter(|_| chunks_are_signed)
                 .map(|verified| verified.clone().into()),
+            cors: None,
         })
     }
 
@@ -60,6 +63,7 @@ impl ObjectGrant {
         encoder.string(&self.key);
         encoder.option(self.payload.as_ref(), |encoder, payload| payload.encode(encoder));
         encoder.option(self.signer.as_ref(), |encoder, signer| signer.encode(encoder));
+        encoder.option(self.cors.as_ref(), |encoder, cors| cors.encode(encoder));
     }
 
     pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
@@ -69,6 +73,7 @@ impl ObjectGrant {
             key: decoder.string()?,
             payload: decoder.option(PayloadDeclaration::decode)?,
             signer: decoder.option(ChunkSigner::decode)?,
+            cors: decoder.option(CorsHeaders::decode)?.map(Box::new),
         })
     }
 }

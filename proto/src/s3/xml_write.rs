@@ -106,24 +106,17 @@ pub fn tagging_empty() -> Vec<u8> {
     document.finish()
 }
 
-/// `<RequestPaymentConfiguration><Payer>BucketOwner`.
-pub fn request_payment() -> Vec<u8> {
-    let mut document = Document::new();
-    document.root("RequestPaymentConfiguration", |document| {
-        document.text("Payer", "BucketOwner");
-    });
-    document.finish()
-}
-
-/// `<VersioningConfiguration/>`: never versioned.
-pub fn versioning_unversioned() -> Vec<u8> {
-    empty("VersioningConfiguration")
-}
-
 /// An empty document of this root element in S3's namespace, such as `BucketLoggingStatus`, `NotificationConfiguration`, `AccelerateConfiguration`.
 pub fn empty(root: &str) -> Vec<u8> {
     let mut document = Document::new();
     document.root_text(root, "");
+    document.finish()
+}
+
+/// A list of configurations of which there are none.
+pub fn empty_list(root: &str) -> Vec<u8> {
+    let mut document = Document::new();
+    document.root(root, |document| document.text("IsTruncated", "false"));
     document.finish()
 }
 

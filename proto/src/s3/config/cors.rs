@@ -122,12 +122,20 @@ impl CorsRule {
         if self.allowed_origins.is_empty() || self.allowed_methods.is_empty() {
             return Err(malformed());
         }
-        if self.id.as_ref().is_some_and(|id| id.chars().nth(RULE_ID_CHARS_MAX).is_some()) {
+        if self
+            .id
+            .as_ref()
+            .is_some_and(|id| id.chars().nth(RULE_ID_CHARS_MAX).is_some())
+        {
             return Err(invalid(format!(
                 "The ID of a CORS rule should not exceed allowed limit of {RULE_ID_CHARS_MAX} characters."
             )));
         }
-        if let Some(other) = self.allowed_methods.iter().find(|method| !METHODS.contains(&method.as_str())) {
+        if let Some(other) = self
+            .allowed_methods
+            .iter()
+            .find(|method| !METHODS.contains(&method.as_str()))
+        {
             return Err(invalid(format!(
                 "Found unsupported HTTP method in CORS config. Unsupported method is {other}"
             )));
@@ -240,19 +248,49 @@ mod tests {
             (rule("<AllowedMethod>GET</AllowedMethod>"), ErrorCode::MalformedXML),
             (rule(&format!("{MINIMUM}<Other/>")), ErrorCode::MalformedXML),
             (rule(&format!("{MINIMUM}<ID>a</ID><ID>b</ID>")), ErrorCode::MalformedXML),
-            (rule(&format!("{MINIMUM}<MaxAgeSeconds>x</MaxAgeSeconds>")), ErrorCode::MalformedXML),
-            (rule(&format!("{MINIMUM}<MaxAgeSeconds>-1</MaxAgeSeconds>")), ErrorCode::MalformedXML),
-            (rule(&format!("{MINIMUM}<MaxAgeSeconds>2147483648</MaxAgeSeconds>")), ErrorCode::MalformedXML),
-            (rule(&format!("{MINIMUM}<AllowedOrigin>a&#10;b</AllowedOrigin>")), ErrorCode::MalformedXML),
-            (rule(&format!("{MINIMUM}<AllowedMethod>PATCH</AllowedMethod>")), ErrorCode::InvalidRequest),
-            (rule(&format!("{MINIMUM}<AllowedMethod>get</AllowedMethod>")), ErrorCode::InvalidRequest),
-            (rule(&format!("{MINIMUM}<AllowedOrigin>a*b*</AllowedOrigin>")), ErrorCode::InvalidRequest),
+            (
+                rule(&format!("{MINIMUM}<MaxAgeSeconds>x</MaxAgeSeconds>")),
+                ErrorCode::MalformedXML,
+            ),
+            (
+                rule(&format!("{MINIMUM}<MaxAgeSeconds>-1</MaxAgeSeconds>")),
+                ErrorCode::MalformedXML,
+            ),
+            (
+                rule(&format!("{MINIMUM}<MaxAgeSeconds>2147483648</MaxAgeSeconds>")),
+                ErrorCode::MalformedXML,
+            ),
+            (
+                rule(&format!("{MINIMUM}<AllowedOrigin>a&#10;b</AllowedOrigin>")),
+                ErrorCode::MalformedXML,
+            ),
+            (
+                rule(&format!("{MINIMUM}<AllowedMethod>PATCH</AllowedMethod>")),
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                rule(&format!("{MINIMUM}<AllowedMethod>get</AllowedMethod>")),
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                rule(&format!("{MINIMUM}<AllowedOrigin>a*b*</AllowedOrigin>")),
+                ErrorCode::InvalidRequest,
+            ),
             (rule(&format!("{MINIMUM}<AllowedOrigin/>")), ErrorCode::InvalidRequest),
-            (rule(&format!("{MINIMUM}<AllowedHeader>**</AllowedHeader>")), ErrorCode::InvalidRequest),
-            (rule(&format!("{MINIMUM}<ExposeHeader>*</ExposeHeader>")), ErrorCode::InvalidRequest),
+            (
+                rule(&format!("{MINIMUM}<AllowedHeader>**</AllowedHeader>")),
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                rule(&format!("{MINIMUM}<ExposeHeader>*</ExposeHeader>")),
+                ErrorCode::InvalidRequest,
+            ),
             (id(256), ErrorCode::InvalidRequest),
             (many(101), ErrorCode::InvalidRequest),
-            (" ".repeat(CORS_CONFIGURATION_BYTES_MAX) + &one, ErrorCode::MaxMessageLengthExceeded),
+            (
+                " ".repeat(CORS_CONFIGURATION_BYTES_MAX) + &one,
+                ErrorCode::MaxMessageLengthExceeded,
+            ),
         ] {
             let error = CorsConfiguration::parse(body.as_bytes()).unwrap_err();
             assert_eq!(error.code, code, "{body:.200}");
@@ -274,14 +312,21 @@ mod tests {
             expose_headers: vec!["ETag".to_owned(), "x-a".to_owned()],
             ..CorsRule::default()
         };
-        let configuration = CorsConfiguration { rules: vec![named, all] };
-        let put = configuration.grant("http://x.a.org", "PUT", &["X-Amz-Date", "content-type"]).unwrap();
+        let configuration = CorsConfiguration {
+            rules: vec![named, all],
+        };
+        let put = configuration
+            .grant("http://x.a.org", "PUT", &["X-Amz-Date", "content-type"])
+            .unwrap();
         assert_eq!(put.allow_origin, "http://x.a.org");
         assert_eq!(put.allow_methods, "PUT, POST");
         assert_eq!(put.allow_headers, "x-amz-date, content-type");
         assert_eq!(put.max_age_s, Some(5));
         let get = configuration.grant("http://x.a.org", "GET", &[]).unwrap();
-        assert_eq!((get.allow_origin.as_str(), get.expose_headers.as_str()), ("*", "ETag, x-a"));
+        assert_eq!(
+            (get.allow_origin.as_str(), get.expose_headers.as_str()),
+            ("*", "ETag, x-a")
+        );
         assert_eq!(configuration.grant("http://x.a.org", "PUT", &["x-other"]), None);
         assert_eq!(configuration.grant("https://x.a.org", "PUT", &[]), None);
         assert_eq!(configuration.grant("http://x.a.org", "DELETE", &[]), None);

@@ -109,7 +109,10 @@ mod tests {
         let mut encoder = Encoder::new();
         headers("http://a").encode(&mut encoder);
         let bytes = encoder.finish();
-        assert_eq!(CorsHeaders::decode(&mut Decoder::new(&bytes)).unwrap(), headers("http://a"));
+        assert_eq!(
+            CorsHeaders::decode(&mut Decoder::new(&bytes)).unwrap(),
+            headers("http://a")
+        );
         for cut in 0..bytes.len() {
             assert!(CorsHeaders::decode(&mut Decoder::new(&bytes[..cut])).is_err());
         }

@@ -38,7 +38,7 @@ impl TransitionMinimumSize {
         }
     }
     /// From the header.
-    pub fn from_str(text: &str) -> Option<Self> {
+    pub fn from_header(text: &str) -> Option<Self> {
         [Self::AllStorageClasses128K, Self::VariesByStorageClass]
             .into_iter()
             .find(|size| size.as_str() == text)

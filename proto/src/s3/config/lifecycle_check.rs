@@ -120,8 +120,13 @@ fn check_actions_of_filter(rule: &LifecycleRule, filter: &Filter) -> Result<(), 
 }
 
 fn check_noncurrent(rule: &LifecycleRule) -> Result<(), S3Error> {
-    let expiration = rule.noncurrent_expiration.and_then(|expiration| expiration.newer_versions);
-    let transitions = rule.noncurrent_transitions.iter().filter_map(|transition| transition.newer_versions);
+    let expiration = rule
+        .noncurrent_expiration
+        .and_then(|expiration| expiration.newer_versions);
+    let transitions = rule
+        .noncurrent_transitions
+        .iter()
+        .filter_map(|transition| transition.newer_versions);
     for versions in expiration.into_iter().chain(transitions) {
         if matches!(rule.scope, Scope::Prefix(_)) {
             return Err(invalid_request(
@@ -140,7 +145,10 @@ fn check_noncurrent(rule: &LifecycleRule) -> Result<(), S3Error> {
 fn check_transitions(rule: &LifecycleRule) -> Result<(), S3Error> {
     let classes = rule.transitions.iter().map(|transition| &transition.storage_class);
     check_classes(rule, "Transition", classes)?;
-    let classes = rule.noncurrent_transitions.iter().map(|transition| &transition.storage_class);
+    let classes = rule
+        .noncurrent_transitions
+        .iter()
+        .map(|transition| &transition.storage_class);
     check_classes(rule, "NoncurrentVersionTransition", classes)?;
     for transition in &rule.transitions {
         check_transition(rule, transition)?;

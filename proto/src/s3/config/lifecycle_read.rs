@@ -174,7 +174,10 @@ fn transition(document: &mut Document<'_>) -> Result<Transition, S3Error> {
     while let Some(name) = document.next_child()? {
         let text = document.text()?;
         match name.as_str() {
-            "Days" => set_once(&mut when, TransitionTime::Days(not_negative(&text, "Days", "Transition")?))?,
+            "Days" => set_once(
+                &mut when,
+                TransitionTime::Days(not_negative(&text, "Days", "Transition")?),
+            )?,
             "Date" => set_once(&mut when, TransitionTime::DateUnixMs(midnight(&text)?))?,
             "StorageClass" => set_once(&mut storage_class, text)?,
             _ => return Err(malformed()),
@@ -208,9 +211,9 @@ fn noncurrent_transition(document: &mut Document<'_>) -> Result<NoncurrentTransi
 }
 
 fn positive(text: &str, element: &str, action: &str) -> Result<u32, S3Error> {
-    number(text)?.filter(|&number| number > 0).ok_or_else(|| {
-        invalid_argument(format!("'{element}' for {action} action must be a positive integer"))
-    })
+    number(text)?
+        .filter(|&number| number > 0)
+        .ok_or_else(|| invalid_argument(format!("'{element}' for {action} action must be a positive integer")))
 }
 
 fn not_negative(text: &str, element: &str, action: &str) -> Result<u32, S3Error> {

@@ -88,11 +88,14 @@ impl LifecycleConfiguration {
 
     /// Whether a current version, made at a time, has expired.
     pub fn expires_current(&self, version: Candidate<'_>, made_unix_ms: u64, clock: LifecycleClock) -> bool {
-        self.rules.iter().filter(|rule| rule.fits(version)).any(|rule| match rule.expiration {
-            Some(Expiration::Days(days)) => clock.is_over(made_unix_ms, days),
-            Some(Expiration::DateUnixMs(at)) => clock.now_unix_ms >= at,
-            Some(Expiration::DeleteMarker(_)) | None => false,
-        })
+        self.rules
+            .iter()
+            .filter(|rule| rule.fits(version))
+            .any(|rule| match rule.expiration {
+                Some(Expiration::Days(days)) => clock.is_over(made_unix_ms, days),
+                Some(Expiration::DateUnixMs(at)) => clock.now_unix_ms >= at,
+                Some(Expiration::DeleteMarker(_)) | None => false,
+            })
     }
 
     /// Whether a noncurrent version has expired. `replaced_unix_ms`: when the next newer version was made;
@@ -119,17 +122,23 @@ impl LifecycleConfiguration {
             size: 0,
             tags: Some(&[]),
         };
-        self.rules.iter().filter(|rule| rule.fits(marker)).any(|rule| match rule.expiration {
-            Some(Expiration::DeleteMarker(removes)) => removes,
-            Some(Expiration::Days(days)) => clock.is_over(made_unix_ms, days),
-            Some(Expiration::DateUnixMs(at)) => clock.now_unix_ms >= at,
-            None => false,
-        })
+        self.rules
+            .iter()
+            .filter(|rule| rule.fits(marker))
+            .any(|rule| match rule.expiration {
+                Some(Expiration::DeleteMarker(removes)) => removes,
+                Some(Expiration::Days(days)) => clock.is_over(made_unix_ms, days),
+                Some(Expiration::DateUnixMs(at)) => clock.now_unix_ms >= at,
+                None => false,
+            })
     }
 
     /// Whether an upload has been going on for too long.
     pub fn aborts_upload(&self, key: &str, initiated_unix_ms: u64, clock: LifecycleClock) -> bool {
-        let fitting = self.rules.iter().filter(|rule| rule.enabled && key.starts_with(rule.prefix()));
+        let fitting = self
+            .rules
+            .iter()
+            .filter(|rule| rule.enabled && key.starts_with(rule.prefix()));
         fitting
             .filter_map(|rule| rule.abort_uploads_days)
             .any(|days| clock.is_over(initiated_unix_ms, days))
@@ -212,7 +221,10 @@ mod tests {
         let rules = configuration(vec![dated.clone()]);
         assert!(!rules.expires_current(of("a"), 0, at(DAY_MS - 1)));
         assert!(rules.expires_current(of("a"), 0, at(DAY_MS)));
-        let off = configuration(vec![LifecycleRule { enabled: false, ..dated }]);
+        let off = configuration(vec![LifecycleRule {
+            enabled: false,
+            ..dated
+        }]);
         assert!(!off.expires_current(of("a"), 0, at(DAY_MS)));
         assert!(!off.is_active() && rules.is_active());
     }
@@ -235,9 +247,8 @@ mod tests {
             ..rule("")
         }]);
         let both = [tag("b", "2"), tag("c", "3"), tag("a", "1")];
-        let fits = |key, size, tags: Option<&[Tag]>| {
-            rules.expires_current(Candidate { key, size, tags }, 0, at(10 * DAY_MS))
-        };
+        let fits =
+            |key, size, tags: Option<&[Tag]>| rules.expires_current(Candidate { key, size, tags }, 0, at(10 * DAY_MS));
         assert!(fits("p/x", 6, Some(&both)));
         assert!(fits("p/x", 9, Some(&both)));
         assert!(!fits("p/x", 5, Some(&both)));

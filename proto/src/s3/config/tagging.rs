@@ -95,10 +95,11 @@ fn check_unique(tags: &[Tag]) -> Result<(), S3Error> {
     keys.sort_unstable();
     match keys.windows(2).find(|pair| pair.first() == pair.last()) {
         None => Ok(()),
-        Some(pair) => Err(
-            S3Error::with_message(ErrorCode::InvalidTag, "Cannot provide multiple Tags with the same key")
-                .field("TagKey", pair.first().copied().unwrap_or_default()),
-        ),
+        Some(pair) => Err(S3Error::with_message(
+            ErrorCode::InvalidTag,
+            "Cannot provide multiple Tags with the same key",
+        )
+        .field("TagKey", pair.first().copied().unwrap_or_default())),
     }
 }
 

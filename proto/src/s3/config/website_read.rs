@@ -1,8 +1,6 @@
 //! Reads a website configuration, and refuses what S3 refuses.
 
-use super::website::{
-    Condition, Protocol, Redirect, RedirectAll, ReplaceKey, RoutingRule, Site, WebsiteConfiguration,
-};
+use super::website::{Condition, Protocol, Redirect, RedirectAll, ReplaceKey, RoutingRule, Site, WebsiteConfiguration};
 use crate::{
     error::{ErrorCode, S3Error},
     limits::ROUTING_RULES_MAX,
@@ -36,10 +34,17 @@ impl WebsiteConfiguration {
     }
 }
 
-fn site(index: Option<String>, error: Option<Option<String>>, routing_rules: Vec<RoutingRule>) -> Result<Site, S3Error> {
+fn site(
+    index: Option<String>,
+    error: Option<Option<String>>,
+    routing_rules: Vec<RoutingRule>,
+) -> Result<Site, S3Error> {
     let index_suffix = index.unwrap_or_default();
     if index_suffix.is_empty() || index_suffix.contains('/') {
-        return Err(index_error("The IndexDocument Suffix is not well formed", &index_suffix));
+        return Err(index_error(
+            "The IndexDocument Suffix is not well formed",
+            &index_suffix,
+        ));
     }
     let error_key = match error {
         Some(key) => Some(key.filter(|key| !key.is_empty()).ok_or_else(malformed)?),
@@ -115,8 +120,14 @@ fn routing_rule(document: &mut Document<'_>) -> Result<RoutingRule, S3Error> {
         redirect: to.ok_or_else(malformed)?,
     };
     let replaces_prefix = matches!(rule.redirect.key, Some(ReplaceKey::Prefix(_)));
-    let names_prefix = rule.condition.as_ref().is_none_or(|condition| condition.key_prefix.is_some());
-    let names_status = rule.condition.as_ref().is_some_and(|condition| condition.error_status.is_some());
+    let names_prefix = rule
+        .condition
+        .as_ref()
+        .is_none_or(|condition| condition.key_prefix.is_some());
+    let names_status = rule
+        .condition
+        .as_ref()
+        .is_some_and(|condition| condition.error_status.is_some());
     // There would be nothing to replace.
     match replaces_prefix && !names_prefix && !names_status {
         true => Err(malformed()),
@@ -131,7 +142,11 @@ fn condition(document: &mut Document<'_>) -> Result<Condition, S3Error> {
         match name.as_str() {
             "KeyPrefixEquals" => set_once(&mut condition.key_prefix, text)?,
             "HttpErrorCodeReturnedEquals" => {
-                let status = text.trim_ascii().parse().ok().filter(|status| (400..=599).contains(status));
+                let status = text
+                    .trim_ascii()
+                    .parse()
+                    .ok()
+                    .filter(|status| (400..=599).contains(status));
                 let status = status.ok_or_else(|| {
                     invalid(format!(
                         "The provided HTTP error code ({text}) is not valid. Valid codes are 4XX or 5XX."
@@ -186,7 +201,11 @@ fn redirect(document: &mut Document<'_>) -> Result<Redirect, S3Error> {
 }
 
 fn redirect_status(text: &str) -> Result<u16, S3Error> {
-    let status = text.trim_ascii().parse().ok().filter(|status| (301..=399).contains(status));
+    let status = text
+        .trim_ascii()
+        .parse()
+        .ok()
+        .filter(|status| (301..=399).contains(status));
     status.ok_or_else(|| {
         invalid(format!(
             "The provided HTTP redirect code ({text}) is not valid. Valid codes are 3XX except 300."
@@ -261,15 +280,31 @@ mod tests {
         for (content, code) in [
             (String::new(), ErrorCode::InvalidArgument),
             ("<IndexDocument/>".to_owned(), ErrorCode::InvalidArgument),
-            ("<IndexDocument><Suffix/></IndexDocument>".to_owned(), ErrorCode::InvalidArgument),
-            ("<IndexDocument><Suffix>a/b</Suffix></IndexDocument>".to_owned(), ErrorCode::InvalidArgument),
+            (
+                "<IndexDocument><Suffix/></IndexDocument>".to_owned(),
+                ErrorCode::InvalidArgument,
+            ),
+            (
+                "<IndexDocument><Suffix>a/b</Suffix></IndexDocument>".to_owned(),
+                ErrorCode::InvalidArgument,
+            ),
             (format!("{INDEX}{ALL}"), ErrorCode::MalformedXML),
             (format!("{INDEX}<ErrorDocument/>"), ErrorCode::MalformedXML),
-            ("<ErrorDocument><Key>k</Key></ErrorDocument>".to_owned(), ErrorCode::InvalidArgument),
+            (
+                "<ErrorDocument><Key>k</Key></ErrorDocument>".to_owned(),
+                ErrorCode::InvalidArgument,
+            ),
             (format!("{INDEX}<Other/>"), ErrorCode::MalformedXML),
             ("<RedirectAllRequestsTo/>".to_owned(), ErrorCode::MalformedXML),
-            ("<RedirectAllRequestsTo><HostName>a b</HostName></RedirectAllRequestsTo>".to_owned(), ErrorCode::MalformedXML),
-            ("<RedirectAllRequestsTo><HostName>h</HostName><Protocol>ftp</Protocol></RedirectAllRequestsTo>".to_owned(), ErrorCode::InvalidRequest),
+            (
+                "<RedirectAllRequestsTo><HostName>a b</HostName></RedirectAllRequestsTo>".to_owned(),
+                ErrorCode::MalformedXML,
+            ),
+            (
+                "<RedirectAllRequestsTo><HostName>h</HostName><Protocol>ftp</Protocol></RedirectAllRequestsTo>"
+                    .to_owned(),
+                ErrorCode::InvalidRequest,
+            ),
         ] {
             assert_eq!(parse(&content), Err(code), "{content}");
         }
@@ -283,10 +318,23 @@ mod tests {
             ("".to_owned(), ErrorCode::MalformedXML),
             ("<Redirect/>".to_owned(), ErrorCode::MalformedXML),
             (format!("<Condition/>{TO}"), ErrorCode::InvalidRequest),
-            (format!("<Condition><HttpErrorCodeReturnedEquals>399</HttpErrorCodeReturnedEquals></Condition>{TO}"), ErrorCode::InvalidRequest),
-            ("<Redirect><HttpRedirectCode>300</HttpRedirectCode></Redirect>".to_owned(), ErrorCode::InvalidRequest),
-            ("<Redirect><HttpRedirectCode>200</HttpRedirectCode></Redirect>".to_owned(), ErrorCode::InvalidRequest),
-            ("<Redirect><ReplaceKeyWith>a</ReplaceKeyWith><ReplaceKeyPrefixWith>b</ReplaceKeyPrefixWith></Redirect>".to_owned(), ErrorCode::InvalidRequest),
+            (
+                format!("<Condition><HttpErrorCodeReturnedEquals>399</HttpErrorCodeReturnedEquals></Condition>{TO}"),
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "<Redirect><HttpRedirectCode>300</HttpRedirectCode></Redirect>".to_owned(),
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "<Redirect><HttpRedirectCode>200</HttpRedirectCode></Redirect>".to_owned(),
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                "<Redirect><ReplaceKeyWith>a</ReplaceKeyWith><ReplaceKeyPrefixWith>b</ReplaceKeyPrefixWith></Redirect>"
+                    .to_owned(),
+                ErrorCode::InvalidRequest,
+            ),
         ] {
             assert_eq!(rule(&content), Err(code), "{content}");
         }
@@ -308,18 +356,20 @@ mod tests {
             option::of(key),
             option::of(301u16..400),
         )
-            .prop_map(|((key_prefix, error_status), protocol, host_name, key, status)| RoutingRule {
-                condition: Some(Condition {
-                    key_prefix: Some(key_prefix),
-                    error_status,
-                }),
-                redirect: Redirect {
-                    host_name: Some(host_name),
-                    protocol,
-                    key,
-                    status,
+            .prop_map(
+                |((key_prefix, error_status), protocol, host_name, key, status)| RoutingRule {
+                    condition: Some(Condition {
+                        key_prefix: Some(key_prefix),
+                        error_status,
+                    }),
+                    redirect: Redirect {
+                        host_name: Some(host_name),
+                        protocol,
+                        key,
+                        status,
+                    },
                 },
-            })
+            )
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Where a website sends a request, without I/O
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-page-redirect.html>).
 
-use super::website::{Redirect, RedirectAll, ReplaceKey, RoutingRule, Site};
+use super::website::{Protocol, Redirect, RedirectAll, ReplaceKey, RoutingRule, Site};
 use crate::http::percent;
 
 /// A redirect to answer with.
@@ -19,7 +19,7 @@ const STATUS: u16 = 301;
 impl RedirectAll {
     /// Where a request goes. `scheme`: as it came; `target`: its path and query as sent.
     pub fn moved(&self, scheme: &str, target: &str) -> Moved {
-        let scheme = self.protocol.map_or(scheme, super::website::Protocol::as_str);
+        let scheme = scheme_of(self.protocol, scheme);
         Moved {
             status: STATUS,
             location: format!("{scheme}://{}{target}", self.host_name),
@@ -49,7 +49,10 @@ impl RoutingRule {
         let Some(condition) = &self.condition else {
             return error_status.is_none();
         };
-        let has_prefix = condition.key_prefix.as_deref().is_none_or(|prefix| key.starts_with(prefix));
+        let has_prefix = condition
+            .key_prefix
+            .as_deref()
+            .is_none_or(|prefix| key.starts_with(prefix));
         has_prefix && condition.error_status == error_status
     }
 
@@ -70,12 +73,19 @@ impl RoutingRule {
             Some(ReplaceKey::Whole(whole)) => whole.clone(),
             Some(ReplaceKey::Prefix(with)) => format!("{with}{}", key.strip_prefix(prefix).unwrap_or(key)),
         };
-        let scheme = protocol.map_or(scheme, super::website::Protocol::as_str);
+        let scheme = scheme_of(*protocol, scheme);
         let host = host_name.as_deref().unwrap_or(host);
         Moved {
             status: status.unwrap_or(STATUS),
             location: format!("{scheme}://{host}/{}", percent::encode(key.as_bytes(), true)),
         }
+    }
+}
+
+fn scheme_of(protocol: Option<Protocol>, otherwise: &str) -> &str {
+    match protocol {
+        Some(protocol) => protocol.as_str(),
+        None => otherwise,
     }
 }
 
@@ -99,7 +109,8 @@ mod tests {
     }
 
     fn location(site: &Site, key: &str, status: Option<u16>) -> Option<String> {
-        site.redirect(key, status, "http", "site.d:1").map(|moved| moved.location)
+        site.redirect(key, status, "http", "site.d:1")
+            .map(|moved| moved.location)
     }
 
     #[test]
@@ -122,7 +133,10 @@ mod tests {
             key: Some(key),
             ..Redirect::default()
         };
-        let renamed = site(Some((Some("docs/"), None)), replace(ReplaceKey::Prefix("documents/".to_owned())));
+        let renamed = site(
+            Some((Some("docs/"), None)),
+            replace(ReplaceKey::Prefix("documents/".to_owned())),
+        );
         assert_eq!(
             location(&renamed, "docs/a b", None).as_deref(),
             Some("http://site.d:1/documents/a%20b")
@@ -130,7 +144,10 @@ mod tests {
         assert_eq!(location(&renamed, "docs/a", Some(404)), None);
         assert_eq!(location(&renamed, "other", None), None);
 
-        let missing = site(Some((None, Some(404))), replace(ReplaceKey::Prefix("report-404/".to_owned())));
+        let missing = site(
+            Some((None, Some(404))),
+            replace(ReplaceKey::Prefix("report-404/".to_owned())),
+        );
         assert_eq!(location(&missing, "x", None), None);
         assert_eq!(location(&missing, "x", Some(403)), None);
         assert_eq!(
@@ -138,8 +155,14 @@ mod tests {
             Some("http://site.d:1/report-404/x")
         );
 
-        let both = site(Some((Some("img/"), Some(404))), replace(ReplaceKey::Whole("error.png".to_owned())));
-        assert_eq!(location(&both, "img/a", Some(404)).as_deref(), Some("http://site.d:1/error.png"));
+        let both = site(
+            Some((Some("img/"), Some(404))),
+            replace(ReplaceKey::Whole("error.png".to_owned())),
+        );
+        assert_eq!(
+            location(&both, "img/a", Some(404)).as_deref(),
+            Some("http://site.d:1/error.png")
+        );
         assert_eq!(location(&both, "a", Some(404)), None);
     }
 

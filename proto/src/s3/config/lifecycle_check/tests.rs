@@ -22,8 +22,7 @@ fn parse(body: &str) -> Result<LifecycleConfiguration, ErrorCode> {
         made += 1;
         format!("made-{made}")
     };
-    LifecycleConfiguration::parse(body.as_bytes(), TransitionMinimumSize::default(), new_id)
-        .map_err(|error| error.code)
+    LifecycleConfiguration::parse(body.as_bytes(), TransitionMinimumSize::default(), new_id).map_err(|error| error.code)
 }
 
 fn rules(rules: &str) -> Result<LifecycleConfiguration, ErrorCode> {
@@ -72,7 +71,10 @@ fn what_a_rule_must_have() {
     }
     assert_eq!(actions(""), Err(ErrorCode::InvalidRequest));
     let long = "p".repeat(1025);
-    assert_eq!(filter(&format!("<Prefix>{long}</Prefix>")), Err(ErrorCode::InvalidRequest));
+    assert_eq!(
+        filter(&format!("<Prefix>{long}</Prefix>")),
+        Err(ErrorCode::InvalidRequest)
+    );
 }
 
 #[test]
@@ -80,24 +82,60 @@ fn actions_and_their_numbers() {
     for (action, expected) in [
         ("<Expiration/>", ErrorCode::MalformedXML),
         ("<Expiration><Days>x</Days></Expiration>", ErrorCode::MalformedXML),
-        ("<Expiration><Days>2147483648</Days></Expiration>", ErrorCode::MalformedXML),
+        (
+            "<Expiration><Days>2147483648</Days></Expiration>",
+            ErrorCode::MalformedXML,
+        ),
         ("<Expiration><Days>0</Days></Expiration>", ErrorCode::InvalidArgument),
         ("<Expiration><Days>-1</Days></Expiration>", ErrorCode::InvalidArgument),
         ("<Expiration><Date>soon</Date></Expiration>", ErrorCode::MalformedXML),
-        ("<Expiration><Date>2030-01-01T01:00:00Z</Date></Expiration>", ErrorCode::InvalidArgument),
-        ("<Expiration><Days>1</Days><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>", ErrorCode::MalformedXML),
-        ("<Expiration><Days>1</Days><Date>2030-01-01T00:00:00Z</Date></Expiration>", ErrorCode::MalformedXML),
+        (
+            "<Expiration><Date>2030-01-01T01:00:00Z</Date></Expiration>",
+            ErrorCode::InvalidArgument,
+        ),
+        (
+            "<Expiration><Days>1</Days><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>",
+            ErrorCode::MalformedXML,
+        ),
+        (
+            "<Expiration><Days>1</Days><Date>2030-01-01T00:00:00Z</Date></Expiration>",
+            ErrorCode::MalformedXML,
+        ),
         ("<NoncurrentVersionExpiration/>", ErrorCode::MalformedXML),
-        ("<NoncurrentVersionExpiration><NoncurrentDays>0</NoncurrentDays></NoncurrentVersionExpiration>", ErrorCode::InvalidArgument),
-        ("<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays><NewerNoncurrentVersions>101</NewerNoncurrentVersions></NoncurrentVersionExpiration>", ErrorCode::InvalidArgument),
+        (
+            "<NoncurrentVersionExpiration><NoncurrentDays>0</NoncurrentDays></NoncurrentVersionExpiration>",
+            ErrorCode::InvalidArgument,
+        ),
+        (
+            "<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays><NewerNoncurrentVersions>101</NewerNoncurrentVersions></NoncurrentVersionExpiration>",
+            ErrorCode::InvalidArgument,
+        ),
         ("<AbortIncompleteMultipartUpload/>", ErrorCode::MalformedXML),
-        ("<AbortIncompleteMultipartUpload><DaysAfterInitiation>0</DaysAfterInitiation></AbortIncompleteMultipartUpload>", ErrorCode::InvalidArgument),
+        (
+            "<AbortIncompleteMultipartUpload><DaysAfterInitiation>0</DaysAfterInitiation></AbortIncompleteMultipartUpload>",
+            ErrorCode::InvalidArgument,
+        ),
         ("<Transition><Days>30</Days></Transition>", ErrorCode::MalformedXML),
-        ("<Transition><Days>30</Days><StorageClass>STANDARD</StorageClass></Transition>", ErrorCode::MalformedXML),
-        ("<Transition><Days>29</Days><StorageClass>STANDARD_IA</StorageClass></Transition>", ErrorCode::InvalidArgument),
-        ("<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition><Expiration><Days>1</Days></Expiration>", ErrorCode::InvalidArgument),
-        ("<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition><Expiration><Date>2030-01-01T00:00:00Z</Date></Expiration>", ErrorCode::InvalidRequest),
-        ("<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition><Transition><Days>2</Days><StorageClass>GLACIER</StorageClass></Transition>", ErrorCode::InvalidRequest),
+        (
+            "<Transition><Days>30</Days><StorageClass>STANDARD</StorageClass></Transition>",
+            ErrorCode::MalformedXML,
+        ),
+        (
+            "<Transition><Days>29</Days><StorageClass>STANDARD_IA</StorageClass></Transition>",
+            ErrorCode::InvalidArgument,
+        ),
+        (
+            "<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition><Expiration><Days>1</Days></Expiration>",
+            ErrorCode::InvalidArgument,
+        ),
+        (
+            "<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition><Expiration><Date>2030-01-01T00:00:00Z</Date></Expiration>",
+            ErrorCode::InvalidRequest,
+        ),
+        (
+            "<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition><Transition><Days>2</Days><StorageClass>GLACIER</StorageClass></Transition>",
+            ErrorCode::InvalidRequest,
+        ),
     ] {
         assert_eq!(actions(action), Err(expected), "{action}");
     }
@@ -119,18 +157,28 @@ fn filters() {
         ("<And/>".to_owned(), ErrorCode::MalformedXML),
         (format!("<And>{tag}</And>"), ErrorCode::MalformedXML),
         ("<Other/>".to_owned(), ErrorCode::MalformedXML),
-        ("<ObjectSizeGreaterThan>-1</ObjectSizeGreaterThan>".to_owned(), ErrorCode::MalformedXML),
+        (
+            "<ObjectSizeGreaterThan>-1</ObjectSizeGreaterThan>".to_owned(),
+            ErrorCode::MalformedXML,
+        ),
         (format!("<And>{tag}{tag}</And>"), ErrorCode::InvalidRequest),
-        ("<And><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan><ObjectSizeLessThan>5</ObjectSizeLessThan></And>".to_owned(), ErrorCode::InvalidRequest),
+        (
+            "<And><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan><ObjectSizeLessThan>5</ObjectSizeLessThan></And>"
+                .to_owned(),
+            ErrorCode::InvalidRequest,
+        ),
         ("<Tag><Key/><Value/></Tag>".to_owned(), ErrorCode::InvalidTag),
     ] {
         assert_eq!(filter(&content), Err(expected), "{content}");
     }
     assert!(filter(&format!("<And><Prefix/>{tag}</And>")).is_ok());
     let with = |content: &str, action: &str| {
-        rules(&format!("<Rule><Filter>{content}</Filter><Status>Enabled</Status>{action}</Rule>"))
+        rules(&format!(
+            "<Rule><Filter>{content}</Filter><Status>Enabled</Status>{action}</Rule>"
+        ))
     };
-    let abort = "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>";
+    let abort =
+        "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>";
     let marker = "<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>";
     for action in [abort, marker] {
         assert_eq!(with(tag, action), Err(ErrorCode::InvalidRequest), "{action}");
@@ -145,8 +193,11 @@ fn filters() {
 }
 
 fn scopes() -> impl Strategy<Value = Scope> {
-    let tags = btree_map("[a-zé]{1,9}", "[a-z ]{0,9}", 2..4)
-        .prop_map(|tags| tags.into_iter().map(|(key, value)| Tag { key, value }).collect::<Vec<_>>());
+    let tags = btree_map("[a-zé]{1,9}", "[a-z ]{0,9}", 2..4).prop_map(|tags| {
+        tags.into_iter()
+            .map(|(key, value)| Tag { key, value })
+            .collect::<Vec<_>>()
+    });
     prop_oneof![
         "[a-z/<&]{0,20}".prop_map(Scope::Prefix),
         Just(Scope::Filter(Filter::default())),
@@ -154,15 +205,21 @@ fn scopes() -> impl Strategy<Value = Scope> {
             prefix: Some(prefix),
             ..Filter::default()
         })),
-        (option::of("[a-z/]{0,9}"), tags, option::of(0u64..100), option::of(101u64..200)).prop_map(
-            |(prefix, tags, size_greater_than, size_less_than)| Scope::Filter(Filter {
-                and: true,
-                prefix,
-                tags,
-                size_greater_than,
-                size_less_than,
-            })
-        ),
+        (
+            option::of("[a-z/]{0,9}"),
+            tags,
+            option::of(0u64..100),
+            option::of(101u64..200)
+        )
+            .prop_map(
+                |(prefix, tags, size_greater_than, size_less_than)| Scope::Filter(Filter {
+                    and: true,
+                    prefix,
+                    tags,
+                    size_greater_than,
+                    size_less_than,
+                })
+            ),
     ]
 }
 
