@@ -33,6 +33,14 @@ impl Answer {
             ..Self::empty(200)
         }
     }
+    /// A page for people.
+    pub fn html(status: u16, html: String) -> Self {
+        Self {
+            content_type: "text/html; charset=utf-8",
+            body: html.into_bytes(),
+            ..Self::empty(status)
+        }
+    }
     /// One line of text, for people and for nodes.
     pub fn text(status: u16, line: &str) -> Self {
         Self {

@@ -13,7 +13,7 @@ use crate::{
     proxy, registration, relay_ticket,
     request::Request,
     route::Way,
-    s3,
+    s3, website,
 };
 use proto::{
     auth::ticket,
@@ -28,10 +28,10 @@ use std::rc::Rc;
 pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: &RequestHead) -> Next {
     let address = gateway.address(head);
     // Of a bucket with its own host every path is a key.
-    if address == Ok(Address::Path) && admin::is_admin_path(head.raw_path()) {
+    if !connection.is_website && address == Ok(Address::Path) && admin::is_admin_path(head.raw_path()) {
         return Next::Admin;
     }
-    if connection.served == 0 {
+    if connection.served == 0 && !connection.is_website {
         relay_ticket::take(gateway, connection, head);
     }
     connection.operation = None;
@@ -39,7 +39,11 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
     let id = gateway.request_ids.next();
     let mut body = Body::new(head);
     let cors = cors::granted(gateway, head, &address);
-    let served = serve(gateway, connection, head, &address, &mut body, (&id, cors.as_ref())).await;
+    let context = (id.as_str(), cors.as_ref());
+    let served = match connection.is_website {
+        true => Ok(website::serve(gateway, connection, head, &address, &mut body, context).await),
+        false => serve(gateway, connection, head, &address, &mut body, context).await,
+    };
     let answer = match served {
         Ok(Served::Relayed(relayed)) => {
             gateway

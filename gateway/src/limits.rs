@@ -11,6 +11,8 @@ pub const DESCRIPTOR_RESERVE: u64 = 128;
 pub const LISTEN_BACKLOG: i32 = 4096;
 /// Connections taken from it in one turn of the ring.
 pub const ACCEPTS_AT_ONCE: usize = 64;
+/// The same of the port of web sites.
+pub const WEBSITE_ACCEPTS_AT_ONCE: usize = 16;
 /// Entries of the io_uring submission queue.
 pub const RING_ENTRIES: u32 = 4096;
 
