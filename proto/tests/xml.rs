@@ -8,8 +8,8 @@ use corelane_proto::{
         listing::{ListEntry, ListPage, ListedObject},
         xml_read::{create_bucket_configuration, delete_request},
         xml_write::{
-            DeleteOutcome, ListResult, Owner, acl_owner_full_control, delete_result, empty, empty_list, error,
-            list_buckets, list_objects_v1, list_objects_v2, location, tagging_empty,
+            BucketPage, DeleteOutcome, ListResult, Owner, acl_owner_full_control, delete_result, empty, empty_list,
+            error, list_buckets, list_objects_v1, list_objects_v2, location, tagging_empty,
         },
     },
 };
@@ -97,7 +97,11 @@ fn small_answers() {
          </AccessControlPolicy>"
     );
     assert_eq!(
-        text(list_buckets(&owner(), &[("abc".to_owned(), 1_795_435_200_000)])),
+        text(list_buckets(
+            &owner(),
+            &[("abc".to_owned(), 1_795_435_200_000)],
+            BucketPage::default()
+        )),
         "<ListAllMyBucketsResult NS><Owner><ID>0f</ID><DisplayName>corelane</DisplayName></Owner><Buckets><Bucket><Name>abc</Name>\
          <CreationDate>2026-11-23T12:00:00.000Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"
     );
