@@ -19,6 +19,8 @@ pub const DOMAIN_BYTES_MAX: usize = 253;
 pub const USER_METADATA_BYTES_MAX: usize = 2 * 1024;
 /// Largest object of a single PUT: 5 GiB.
 pub const PUT_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Most parts of a multipart upload (S3: "Amazon S3 multipart upload limits").
+pub const PART_COUNT_MAX: usize = 10_000;
 /// Most keys in one listing page.
 pub const LIST_KEYS_MAX: usize = 1000;
 /// Most keys in one DeleteObjects request.
