@@ -292,6 +292,7 @@ fn grants() -> Vec<Grant> {
 
 fn object(operation: Operation) -> Grant {
     let object = ObjectGrant {
+        cors: None,
         operation,
         bucket: bucket(),
         key: "clé//./..".to_owned(),
@@ -306,7 +307,6 @@ fn object(operation: Operation) -> Grant {
             decoded_length: Some(1 << 32),
         }),
         signer: Some(ChunkSigner {
-            cors: None,
             signing_key: SigningKey::from_bytes([9; 32]),
             timestamp: "20130524T000000Z".to_owned(),
             scope: Scope {
