@@ -12,6 +12,7 @@ use proto::{
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// How object requests reach their core.
@@ -64,6 +65,9 @@ pub struct Flags {
     /// Where to listen; port 0 picks a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:51080")]
     pub listen: String,
+    /// Where buckets are served as web sites, as bucket.NAME for each --domain NAME; port 0 picks a free one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub website_listen: Option<String>,
     /// The directory of the metadata store.
     #[arg(long, value_name = "DIR")]
     pub state: PathBuf,
@@ -98,6 +102,9 @@ pub struct Flags {
     /// How.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub access_log_format: LogFormat,
+    /// How many seconds a day of a lifecycle rule has: fewer, and a test sees objects expire.
+    #[arg(long, value_name = "N", default_value_t = 86400, value_parser = clap::value_parser!(u32).range(1..))]
+    pub lifecycle_day_seconds: u32,
     /// Speak HTTPS with this certificate: a PEM file, with those that signed it behind it if there are any. The nodes must
     /// have the same one. SIGHUP reads it again.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -110,13 +117,12 @@ pub struct Flags {
 impl Flags {
     /// Where to listen, resolved.
     pub fn listen_address(&self) -> Result<SocketAddr, String> {
-        let mut addresses = self
-            .listen
-            .to_socket_addrs()
-            .map_err(|error| format!("cannot listen on {}: {error}; give --listen HOST:PORT", self.listen))?;
-        addresses
-            .next()
-            .ok_or_else(|| format!("{} names no address; give --listen HOST:PORT", self.listen))
+        resolve(&self.listen, "--listen")
+    }
+    /// Where to listen for visitors of web sites, resolved.
+    pub fn website_address(&self) -> Result<Option<SocketAddr>, String> {
+        let listen = self.website_listen.as_deref();
+        listen.map(|listen| resolve(listen, "--website-listen")).transpose()
     }
     /// What the operator decides.
     pub fn settings(&self) -> Result<Settings, String> {
@@ -131,6 +137,7 @@ impl Flags {
                 None => None,
             },
             redirect_table: RedirectTable::load(self.redirect_table.as_deref())?,
+            lifecycle_day: Duration::from_secs(self.lifecycle_day_seconds.into()),
             domains: Domains::parse(&self.domains).map_err(|error| format!("--domain: {error}"))?,
         })
     }
@@ -163,6 +170,15 @@ impl Flags {
         }
         Ok(key)
     }
+}
+
+fn resolve(listen: &str, flag: &str) -> Result<SocketAddr, String> {
+    let mut addresses = listen
+        .to_socket_addrs()
+        .map_err(|error| format!("cannot listen on {listen}: {error}; give {flag} HOST:PORT"))?;
+    addresses
+        .next()
+        .ok_or_else(|| format!("{listen} names no address; give {flag} HOST:PORT"))
 }
 
 fn read(path: &Path) -> Result<String, String> {

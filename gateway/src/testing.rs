@@ -106,7 +106,7 @@ where
         thread::spawn(move || result.send(client(address)));
         rt::spawn(async move {
             while let Ok((stream, peer)) = listener.accept(&gateway.watchdog).await {
-                server::spawn(&gateway, stream, peer.ip());
+                server::spawn(&gateway, stream, peer.ip(), false);
             }
         });
         results.receive().await.unwrap()
@@ -124,6 +124,7 @@ pub fn settings(route: RouteMode) -> Settings {
         domains: Domains::parse(&["localhost"]).unwrap(),
         redirect_table: RedirectTable::load(None).unwrap(),
         access_log: None,
+        lifecycle_day: Duration::from_secs(86400),
     }
 }
 

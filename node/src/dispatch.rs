@@ -46,7 +46,7 @@ async fn object(
     connection: &mut Connection<'_>,
     head: &RequestHead,
     query: &Query,
-    exchange: Exchange,
+    mut exchange: Exchange,
     shard: [u8; 16],
     grant: ObjectGrant,
 ) -> After {
@@ -57,7 +57,9 @@ async fn object(
         payload,
         signer,
         open_length_max,
+        cors,
     } = grant;
+    exchange.cors = cors;
     let object = op::ObjectRequest { shard, bucket, key };
     match (operation, payload) {
         (Operation::GetObject, _) => op::get::run(connection, head, query, exchange, object).await,
@@ -91,6 +93,7 @@ async fn message(connection: &mut Connection<'_>, head: &RequestHead, exchange: 
         Grant::DeleteBatch { bucket, body_sha256 } => {
             op::delete_batch::run(connection, head, exchange, bucket, body_sha256).await
         }
+        Grant::Expire { bucket, body_sha256 } => op::expire::run(connection, head, exchange, bucket, body_sha256).await,
         Grant::Fence { bucket, fenced } => op::fence::run(connection, head, exchange, bucket, fenced).await,
         Grant::Stats => op::stats::run(connection, exchange).await,
         Grant::Object { .. } | Grant::Relay { .. } | Grant::Register { .. } | Grant::Channel { .. } => {

@@ -19,6 +19,8 @@ pub enum Kind {
     /// A gateway's message.
     DeleteBatch,
     /// A gateway's message.
+    Expire,
+    /// A gateway's message.
     Fence,
     /// A gateway's message.
     Stats,
@@ -29,9 +31,10 @@ pub enum Kind {
 }
 
 /// Kinds that are no operations on objects.
-const OTHER_KINDS: [Kind; 6] = [
+const OTHER_KINDS: [Kind; 7] = [
     Kind::List,
     Kind::DeleteBatch,
+    Kind::Expire,
     Kind::Fence,
     Kind::Stats,
     Kind::Relay,
@@ -63,6 +66,7 @@ impl Kind {
             Work::Object(object) => Self::Object(object.operation),
             Work::Message(Grant::List { .. }) => Self::List,
             Work::Message(Grant::DeleteBatch { .. }) => Self::DeleteBatch,
+            Work::Message(Grant::Expire { .. }) => Self::Expire,
             Work::Message(Grant::Fence { .. }) => Self::Fence,
             Work::Message(Grant::Stats) => Self::Stats,
             Work::Message(_) => Self::Refused,
@@ -74,6 +78,7 @@ impl Kind {
             Self::Object(operation) => operation.name(),
             Self::List => "List",
             Self::DeleteBatch => "DeleteBatch",
+            Self::Expire => "Expire",
             Self::Fence => "Fence",
             Self::Stats => "Stats",
             Self::Relay => "Relay",

@@ -254,6 +254,7 @@ fn grants() -> Vec<Grant> {
                 payload: None,
                 signer: None,
                 open_length_max: None,
+                cors: None,
             },
             request_digest: [0; 32],
         },
@@ -292,6 +293,7 @@ fn grants() -> Vec<Grant> {
 
 fn object(operation: Operation) -> Grant {
     let object = ObjectGrant {
+        cors: None,
         operation,
         bucket: bucket(),
         key: "clé//./..".to_owned(),
@@ -330,6 +332,7 @@ fn bucket() -> BucketGrant {
         checksum_type: ChecksumType::Md5,
         validate_warm_get: true,
         versioning: corelane_proto::s3::version::Versioning::Unversioned,
+        has_cors: false,
         owner_id: "f".repeat(64),
     }
 }

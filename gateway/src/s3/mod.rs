@@ -1,6 +1,13 @@
 //! S3's operations, one a file.
 
+mod bucket_configuration;
+mod bucket_cors;
+mod bucket_lifecycle;
 pub mod bucket_location;
+mod bucket_request_payment;
+mod bucket_tagging;
+mod bucket_versioning;
+mod bucket_website;
 pub mod create_bucket;
 pub mod delete_bucket;
 pub mod delete_objects;
@@ -10,4 +17,5 @@ pub mod list_buckets;
 pub mod list_objects;
 pub mod object;
 pub mod post_object;
+pub mod preflight;
 pub mod subresource;

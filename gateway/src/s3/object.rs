@@ -18,7 +18,8 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
     let bucket = request.bucket()?;
     let key = request.key()?.as_str();
     let verified = request.caller.verified.as_ref();
-    let object = ObjectGrant::new(request.operation, bucket.grant(), key, request.head, verified)?;
+    let mut object = ObjectGrant::new(request.operation, bucket.grant(), key, request.head, verified)?;
+    object.cors = request.cors.clone().map(Box::new);
     let placement = gateway.cluster.owner(BucketId(bucket.id), key)?;
     let core = &placement.core;
     let way = route::decide(request, connection, core)?;

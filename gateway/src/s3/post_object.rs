@@ -81,6 +81,8 @@ pub async fn serve(
         target: incoming.address.target(incoming.head.raw_path())?,
         operation: Operation::PostObject,
         caller,
+        // Answers get their CORS headers where they are sent.
+        cors: None,
     };
     let bucket = request.bucket()?;
     let key = fields.key()?;

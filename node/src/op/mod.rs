@@ -2,6 +2,7 @@
 
 pub mod delete;
 pub mod delete_batch;
+pub mod expire;
 pub mod fence;
 pub mod get;
 pub mod head;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::S3Error,
     http::head::RequestHead,
-    s3::{bucket::BucketGrant, object::ObjectHeaders, operation::Operation},
+    s3::{bucket::BucketGrant, config::cors_headers::CorsHeaders, object::ObjectHeaders, operation::Operation},
     wire::{Decoder, Encoder, WireError},
 };
 
@@ -28,6 +28,8 @@ pub struct ObjectGrant {
     pub signer: Option<ChunkSigner>,
     /// A form's file: the payload has no declared length, and certainly no more bytes than this.
     pub open_length_max: Option<u64>,
+    /// What the page that sends the request is granted by the bucket's rules; written to every answer.
+    pub cors: Option<Box<CorsHeaders>>,
 }
 
 impl ObjectGrant {
@@ -60,6 +62,7 @@ impl ObjectGrant {
                 .filter(|_| chunks_are_signed)
                 .map(|verified| verified.clone().into()),
             open_length_max: None,
+            cors: None,
         })
     }
 
@@ -73,6 +76,7 @@ impl ObjectGrant {
             payload: Some(PayloadDeclaration::of_form(head)?),
             signer: None,
             open_length_max: Some(length_max),
+            cors: None,
         })
     }
 
@@ -98,6 +102,7 @@ impl ObjectGrant {
         encoder.option(self.open_length_max, |encoder, length| {
             encoder.u64(length);
         });
+        encoder.option(self.cors.as_ref(), |encoder, cors| cors.encode(encoder));
     }
 
     pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
@@ -108,6 +113,7 @@ impl ObjectGrant {
             payload: decoder.option(PayloadDeclaration::decode)?,
             signer: decoder.option(ChunkSigner::decode)?,
             open_length_max: decoder.option(Decoder::u64)?,
+            cors: decoder.option(CorsHeaders::decode)?.map(Box::new),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod bucket;
+pub mod config;
 pub mod listing;
 pub mod merge;
 pub mod name;
