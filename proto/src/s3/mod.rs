@@ -2,15 +2,19 @@
 
 pub mod address;
 pub mod bucket;
+pub mod copy_source;
 pub mod listing;
 pub mod merge;
 pub mod name;
 pub mod object;
 pub mod operation;
+pub mod part;
 pub mod query;
 mod refusal;
 pub mod subresource;
 pub mod version;
+pub mod xml_complete;
 mod xml_document;
+pub mod xml_multipart;
 pub mod xml_read;
 pub mod xml_write;
