@@ -84,7 +84,9 @@ pub async fn find(core: &Core, object: &ObjectRequest) -> Result<FoundObject, S3
 pub fn select(head: &RequestHead, entry: &ObjectEntry) -> Result<Selection, S3Error> {
     match evaluate_read(head, &entry.meta.etag, entry.meta.modified_unix_ms) {
         ReadCondition::NotModified => return Ok(Selection::NotModified),
-        ReadCondition::PreconditionFailed => return Err(S3Error::new(ErrorCode::PreconditionFailed)),
+        ReadCondition::PreconditionFailed(condition) => {
+            return Err(S3Error::new(ErrorCode::PreconditionFailed).field("Condition", condition));
+        }
         ReadCondition::Serve => {}
     }
     let applies = range_applies(head, &entry.meta.etag, entry.meta.modified_unix_ms);

@@ -4,7 +4,7 @@
 use super::{chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified};
 use crate::{
     error::{ErrorCode, S3Error},
-    http::head::RequestHead,
+    http::{conditional::WriteCondition, head::RequestHead},
     s3::{bucket::BucketGrant, object::ObjectHeaders, operation::Operation},
     wire::{Decoder, Encoder, WireError},
 };
@@ -43,6 +43,9 @@ impl ObjectGrant {
         }
         if stores_headers(operation) {
             ObjectHeaders::from_request(head)?;
+        }
+        if makes_an_object(operation) {
+            WriteCondition::from_request(head)?;
         }
         let chunks_are_signed = payload.as_ref().is_some_and(PayloadDeclaration::is_aws_chunked);
         Ok(Self {
@@ -94,6 +97,14 @@ fn stores_headers(operation: Operation) -> bool {
     matches!(
         operation,
         Operation::PutObject | Operation::CopyObject | Operation::CreateMultipartUpload
+    )
+}
+
+/// Whether the request may be conditional on what its key holds.
+fn makes_an_object(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::PutObject | Operation::CopyObject | Operation::CompleteMultipartUpload
     )
 }
 
