@@ -84,3 +84,5 @@ pub const COPY_SOURCE_BYTES_MAX: usize = 4 * 1024;
 pub const COMPLETE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Largest description of a copy's source: its headers, which came in one request head, its tags, and what surrounds them.
 pub const SOURCE_OBJECT_BYTES_MAX: usize = 128 * 1024;
+/// Most tags read in the description of a copy's source: far more than an object may have.
+pub const OBJECT_TAGS_DECODED_MAX: usize = 1024;
