@@ -4,7 +4,7 @@ use crate::{
     answer::Answer, body::Body, cluster::Core, connection::Connection, core_client, list::fanout, request::Request,
 };
 use proto::{
-    auth::{sigv4::sha256, ticket::Grant},
+    auth::{sigv4::sha256, ticket::Grant, xml_body},
     cluster::message::{DELETE_BATCH_PATH, DeleteBatch, DeleteBatchResult},
     error::{ErrorCode, S3Error},
     limits::XML_BODY_BYTES_MAX,
@@ -28,7 +28,7 @@ struct Share {
 /// Serves it.
 pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mut Body) -> Result<Answer, S3Error> {
     let bucket = request.bucket()?;
-    require_integrity(request)?;
+    xml_body::require_digest(request.head)?;
     let verified = request.caller.verified.as_ref();
     let bytes = body
         .read(request.gateway, connection, request.head, verified, XML_BODY_BYTES_MAX)
@@ -62,24 +62,6 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
         }
     }
     Ok(Answer::xml(xml_write::delete_result(&outcomes, wanted.quiet)))
-}
-
-/// S3 takes no DeleteObjects whose body nothing vouches for. Presigned and anonymous requests have no signed digest either.
-fn require_integrity(request: &Request<'_>) -> Result<(), S3Error> {
-    let vouches = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        name == "content-md5"
-            || name.starts_with("x-amz-checksum-")
-            || name == "x-amz-trailer"
-            || name == "x-amz-content-sha256"
-    };
-    if request.gateway.anonymous || request.head.headers().any(|(name, _)| vouches(name)) {
-        return Ok(());
-    }
-    Err(S3Error::with_message(
-        ErrorCode::InvalidRequest,
-        "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
-    ))
 }
 
 /// Puts a key into its core's share.

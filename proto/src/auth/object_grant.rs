@@ -3,7 +3,7 @@
 
 use super::{chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified};
 use crate::{
-    error::S3Error,
+    error::{ErrorCode, S3Error},
     http::{conditional::WriteCondition, head::RequestHead},
     s3::{bucket::BucketGrant, object::ObjectHeaders, operation::Operation},
     wire::{Decoder, Encoder, WireError},
@@ -35,9 +35,12 @@ impl ObjectGrant {
         verified: Option<&Verified>,
     ) -> Result<Self, S3Error> {
         let payload = match operation.takes_payload() {
-            true => Some(declared_payload(head, verified.is_some())?),
+            true => Some(declared_payload(operation, head, verified.is_some())?),
             false => None,
         };
+        if matches!(operation, Operation::GetObject | Operation::HeadObject) {
+            wants_checksum(head)?;
+        }
         if stores_headers(operation) {
             ObjectHeaders::from_request(head)?;
         }
@@ -76,6 +79,19 @@ impl ObjectGrant {
     }
 }
 
+/// Whether a read asks for the object's checksum: `x-amz-checksum-mode: ENABLED`
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>). `InvalidRequest` for another value.
+pub fn wants_checksum(head: &RequestHead) -> Result<bool, S3Error> {
+    match head.header("x-amz-checksum-mode") {
+        None => Ok(false),
+        Some(mode) if mode.eq_ignore_ascii_case(b"enabled") => Ok(true),
+        Some(_) => Err(S3Error::with_message(
+            ErrorCode::InvalidRequest,
+            "Value for x-amz-checksum-mode header is invalid.",
+        )),
+    }
+}
+
 /// Whether the request's headers are kept with an object.
 fn stores_headers(operation: Operation) -> bool {
     matches!(
@@ -92,8 +108,16 @@ fn makes_an_object(operation: Operation) -> bool {
     )
 }
 
-fn declared_payload(head: &RequestHead, is_verified: bool) -> Result<PayloadDeclaration, S3Error> {
-    let payload = PayloadDeclaration::from_request(head)?;
+fn declared_payload(
+    operation: Operation,
+    head: &RequestHead,
+    is_verified: bool,
+) -> Result<PayloadDeclaration, S3Error> {
+    let payload = match operation {
+        // Its x-amz-checksum-* are those of the object.
+        Operation::CompleteMultipartUpload => PayloadDeclaration::beside_object_checksum(head)?,
+        _ => PayloadDeclaration::from_request(head)?,
+    };
     // Without verification there is no key to check the signatures of chunks with.
     Ok(if is_verified {
         payload
