@@ -5,7 +5,7 @@ use super::{chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified}
 use crate::{
     error::{ErrorCode, S3Error},
     http::{conditional::WriteCondition, head::RequestHead},
-    s3::{bucket::BucketGrant, object::ObjectHeaders, operation::Operation},
+    s3::{bucket::BucketGrant, object::ObjectHeaders, operation::Operation, tagging::TagSet},
     wire::{Decoder, Encoder, WireError},
 };
 
@@ -43,6 +43,7 @@ impl ObjectGrant {
         }
         if stores_headers(operation) {
             ObjectHeaders::from_request(head)?;
+            TagSet::from_request(head)?;
         }
         if makes_an_object(operation) {
             WriteCondition::from_request(head)?;

@@ -10,6 +10,7 @@ pub mod operation;
 pub mod query;
 mod refusal;
 pub mod subresource;
+pub mod tagging;
 pub mod version;
 mod xml_document;
 pub mod xml_read;

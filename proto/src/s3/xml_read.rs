@@ -75,7 +75,7 @@ pub fn create_bucket_configuration(body: &[u8]) -> Result<Option<String>, S3Erro
     Ok(location.filter(|location| !location.is_empty()))
 }
 
-fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), S3Error> {
+pub(super) fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), S3Error> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(malformed()),
@@ -83,7 +83,7 @@ fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), S3Error> {
 }
 
 /// xs:boolean.
-fn boolean(text: &str) -> Result<bool, S3Error> {
+pub(super) fn boolean(text: &str) -> Result<bool, S3Error> {
     match text.trim_ascii() {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -91,12 +91,12 @@ fn boolean(text: &str) -> Result<bool, S3Error> {
     }
 }
 
-fn malformed() -> S3Error {
+pub(super) fn malformed() -> S3Error {
     ErrorCode::MalformedXML.into()
 }
 
 /// A document read element by element. Names are compared as written: S3's clients use no namespace prefixes.
-struct Document<'b> {
+pub(super) struct Document<'b> {
     reader: Reader<&'b [u8]>,
     /// Elements open now.
     depth: usize,
@@ -112,7 +112,7 @@ enum Piece<'b> {
 
 impl<'b> Document<'b> {
     /// Reads up to the root's start tag.
-    fn open(body: &'b [u8], root: &str) -> Result<Self, S3Error> {
+    pub(super) fn open(body: &'b [u8], root: &str) -> Result<Self, S3Error> {
         if body.len() > XML_BODY_BYTES_MAX {
             return Err(ErrorCode::MaxMessageLengthExceeded.into());
         }
@@ -128,7 +128,7 @@ impl<'b> Document<'b> {
     }
 
     /// The next element inside the open one; `None`: the open one ends. Text between elements must be blank.
-    fn next_child(&mut self) -> Result<Option<String>, S3Error> {
+    pub(super) fn next_child(&mut self) -> Result<Option<String>, S3Error> {
         loop {
             match self.next_piece()? {
                 Piece::Start(start) => return Ok(Some(start.name().as_ref().to_owned())),
@@ -140,7 +140,7 @@ impl<'b> Document<'b> {
     }
 
     /// The text of the open element, up to and with its end tag; it has no elements.
-    fn text(&mut self) -> Result<String, S3Error> {
+    pub(super) fn text(&mut self) -> Result<String, S3Error> {
         let mut whole = String::new();
         loop {
             match self.next_piece()? {
@@ -153,7 +153,7 @@ impl<'b> Document<'b> {
     }
 
     /// Makes sure that nothing follows the root.
-    fn close(mut self) -> Result<(), S3Error> {
+    pub(super) fn close(mut self) -> Result<(), S3Error> {
         loop {
             match self.next_piece()? {
                 Piece::Eof => return Ok(()),
