@@ -17,12 +17,20 @@ pub const BUCKET_NAME_BYTES_MAX: usize = 63;
 pub const DOMAIN_BYTES_MAX: usize = 253;
 /// User metadata: sum of the bytes of names (without `x-amz-meta-`) and values.
 pub const USER_METADATA_BYTES_MAX: usize = 2 * 1024;
+/// Longest `x-amz-website-redirect-location`.
+pub const REDIRECT_LOCATION_BYTES_MAX: usize = 2 * 1024;
 /// Largest object of a single PUT: 5 GiB.
 pub const PUT_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// Most keys in one listing page.
 pub const LIST_KEYS_MAX: usize = 1000;
 /// Most keys in one DeleteObjects request.
 pub const DELETE_KEYS_MAX: usize = 1000;
+/// Most tags of an object (S3: "Categorizing your objects using tags").
+pub const OBJECT_TAGS_MAX: usize = 10;
+/// Longest key of a tag, in units of UTF-16.
+pub const TAG_KEY_UNITS_MAX: usize = 128;
+/// Longest value of a tag, in units of UTF-16.
+pub const TAG_VALUE_UNITS_MAX: usize = 256;
 /// Largest XML request body: 1,000 keys of 1,024 bytes, every byte escaped, and their tags.
 pub const XML_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Deepest XML element nesting accepted.

@@ -6,7 +6,10 @@ use crate::{
     digest::multipart::MultipartChecksum,
     error::{ErrorCode, S3Error},
     http::{conditional::WriteCondition, head::RequestHead},
-    s3::{bucket::BucketGrant, object::ObjectHeaders, operation::Operation, part, query::Query, version::VersionId},
+    s3::{
+        bucket::BucketGrant, object::ObjectHeaders, operation::Operation, part, query::Query, tagging::TagSet,
+        version::VersionId,
+    },
     wire::{Decoder, Encoder, WireError},
 };
 
@@ -61,6 +64,7 @@ impl ObjectGrant {
         }
         if stores_headers(operation) {
             ObjectHeaders::from_request(head)?;
+            TagSet::from_request(head)?;
         }
         check_upload(operation, head)?;
         if makes_an_object(operation) {
@@ -77,6 +81,14 @@ impl ObjectGrant {
                 .map(|verified| verified.clone().into()),
             copy_source: None,
         })
+    }
+
+    /// Whether a request still declares the payload that the grant was made for.
+    pub fn declares_same_payload(&self, head: &RequestHead) -> Result<bool, S3Error> {
+        let Some(declared) = &self.payload else {
+            return Ok(true);
+        };
+        Ok(declaration(self.operation, head)? == *declared)
     }
 
     pub(super) fn encode(&self, encoder: &mut Encoder) {
@@ -164,16 +176,20 @@ fn makes_an_object(operation: Operation) -> bool {
     )
 }
 
+fn declaration(operation: Operation, head: &RequestHead) -> Result<PayloadDeclaration, S3Error> {
+    match operation {
+        // Its x-amz-checksum-* are those of the object.
+        Operation::CompleteMultipartUpload => PayloadDeclaration::beside_object_checksum(head),
+        _ => PayloadDeclaration::from_request(head),
+    }
+}
+
 fn declared_payload(
     operation: Operation,
     head: &RequestHead,
     is_verified: bool,
 ) -> Result<PayloadDeclaration, S3Error> {
-    let payload = match operation {
-        // Its x-amz-checksum-* are those of the object.
-        Operation::CompleteMultipartUpload => PayloadDeclaration::beside_object_checksum(head)?,
-        _ => PayloadDeclaration::from_request(head)?,
-    };
+    let payload = declaration(operation, head)?;
     // Without verification there is no key to check the signatures of chunks with.
     Ok(if is_verified {
         payload

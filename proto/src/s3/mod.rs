@@ -12,6 +12,7 @@ pub mod part;
 pub mod query;
 mod refusal;
 pub mod subresource;
+pub mod tagging;
 pub mod version;
 pub mod xml_complete;
 mod xml_document;

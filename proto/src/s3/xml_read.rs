@@ -83,7 +83,7 @@ pub(super) fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), S3Error>
 }
 
 /// xs:boolean.
-fn boolean(text: &str) -> Result<bool, S3Error> {
+pub(super) fn boolean(text: &str) -> Result<bool, S3Error> {
     match text.trim_ascii() {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
