@@ -167,6 +167,7 @@ impl Issuer {
                     payload,
                     signer: None,
                     copy_source: None,
+                    open_length_max: None,
                 },
                 request_digest: request_digest(head.method(), &head, &Query::default()),
             },

@@ -33,6 +33,13 @@ impl Answer {
             ..Self::empty(200)
         }
     }
+    /// Another status with an XML document.
+    pub fn xml_with_status(status: u16, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            ..Self::xml(body)
+        }
+    }
     /// One line of text, for people and for nodes.
     pub fn text(status: u16, line: &str) -> Self {
         Self {

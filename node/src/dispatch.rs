@@ -5,6 +5,7 @@ use crate::{
     answer::Exchange,
     connection::{After, Connection},
     op,
+    receive,
     stats::Kind,
 };
 use proto::{
@@ -56,14 +57,25 @@ async fn object(
         key,
         payload,
         signer,
+        open_length_max,
+        copy_source,
     } = grant;
     let object = op::ObjectRequest { shard, bucket, key };
+    let upload = payload.map(|declaration| receive::Upload {
+        declaration,
+        signer,
+        open_length_max,
+    });
     match (operation, payload) {
         (Operation::GetObject, _) => op::get::run(connection, head, query, exchange, object).await,
         (Operation::HeadObject, _) => op::head::run(connection, head, query, exchange, object).await,
         (Operation::DeleteObject, _) => op::delete::run(connection, head, exchange, object).await,
         (Operation::PutObject, Some(declaration)) => {
-            let upload = op::put::Upload { declaration, signer };
+            let upload = receive::Upload {
+                declaration,
+                signer,
+                open_length_max,
+            };
             op::put::run(connection, head, exchange, object, upload).await
         }
         _ => {

@@ -21,6 +21,10 @@ pub const USER_METADATA_BYTES_MAX: usize = 2 * 1024;
 pub const REDIRECT_LOCATION_BYTES_MAX: usize = 2 * 1024;
 /// Largest object of a single PUT: 5 GiB.
 pub const PUT_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Fields of a form before its file, with what delimits them (S3: "up to 20 KB").
+pub const FORM_FIELDS_BYTES_MAX: usize = 20 * 1024;
+/// Longest boundary between a form's parts (RFC 2046 section 5.1.1).
+pub const FORM_BOUNDARY_BYTES_MAX: usize = 70;
 /// Most keys in one listing page.
 pub const LIST_KEYS_MAX: usize = 1000;
 /// Most keys in one DeleteObjects request.

@@ -280,6 +280,7 @@ fn grants() -> Vec<Grant> {
                 payload: None,
                 signer: None,
                 copy_source: None,
+                open_length_max: None,
             },
             request_digest: [0; 32],
         },
@@ -356,6 +357,7 @@ fn object(operation: Operation) -> Grant {
                 version: Some(VersionId::Null),
             })
         }),
+        open_length_max: None,
     };
     Grant::Object {
         object,

@@ -6,23 +6,19 @@ use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
     core::unix_ms,
-    limits::{BUFFER_WAIT, SMALL_PUT_BYTES_MAX, UPLOADS_PER_CORE_MAX},
+    receive::{self, Failure, Upload, decoder, receive_whole},
     recv::{Body, send_continue},
-    rt::{within, yield_if_needed},
 };
 use mountpath::{
-    buffer::PooledBuffer,
     error::StoreError,
     record::ObjectMeta,
     shard_store::{Change, NewPayload, ShardStore},
 };
 use proto::{
-    auth::{body::BodyDecoder, chunked::ChunkSigner, payload::PayloadDeclaration, verify::Credential},
     digest::hasher::{PayloadDigests, PayloadHasher},
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
-    limits::{BLOCK_BYTES, INLINE_OBJECT_BYTES_MAX},
-    s3::{object::ObjectHeaders, query::Query},
+    s3::object::ObjectHeaders,
 };
 use std::rc::Rc;
 
@@ -61,7 +57,7 @@ pub async fn run(
         deadline: &connection.deadline,
         decoder,
     };
-    let received = receive(&core, shard, &mut body, &object, &upload.declaration, headers).await;
+    let received = receive(&core, shard, &mut body, &object, &upload, headers).await;
     exchange.received_bytes.set(body.decoder.payload_length());
     match received {
         Ok(digests) => {
@@ -87,17 +83,14 @@ async fn receive(
     shard: &Rc<ShardStore>,
     body: &mut Body<'_>,
     object: &ObjectRequest,
-    declaration: &PayloadDeclaration,
+    upload: &Upload,
     headers: ObjectHeaders,
 ) -> Result<PayloadDigests, Failure> {
-    let size = declaration
-        .decoded_length
-        .ok_or_else(|| S3Error::new(ErrorCode::MissingContentLength))?;
-    let hasher = PayloadHasher::new(object.bucket.checksum_type, declaration);
-    let (payload, digests) = receive_whole(core, shard, body, hasher, size).await?;
+    let hasher = PayloadHasher::new(object.bucket.checksum_type, &upload.declaration);
+    let (payload, digests) = receive_whole(core, shard, body, hasher, upload).await?;
     let meta = ObjectMeta {
         modified_unix_ms: unix_ms(),
-        size,
+        size: digests.length,
         xxh3_128: digests.xxh3_128,
         etag: digests.etag.clone(),
         checksum: digests.checksum.clone().map(Into::into),

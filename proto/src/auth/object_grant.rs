@@ -26,6 +26,8 @@ pub struct ObjectGrant {
     pub payload: Option<PayloadDeclaration>,
     /// For signed chunks.
     pub signer: Option<ChunkSigner>,
+    /// A form's file: the payload has no declared length, and certainly no more bytes than this.
+    pub open_length_max: Option<u64>,
     /// Where the payload of a copy comes from. Only gateways know that.
     pub copy_source: Option<Box<SealedSource>>,
 }
@@ -80,6 +82,21 @@ impl ObjectGrant {
                 .filter(|_| chunks_are_signed)
                 .map(|verified| verified.clone().into()),
             copy_source: None,
+            open_length_max: None,
+        })
+    }
+
+    /// Of a form's file, as the PUT that a gateway makes of it.
+    pub fn of_form(bucket: BucketGrant, key: &str, head: &RequestHead, length_max: u64) -> Result<Self, S3Error> {
+        ObjectHeaders::from_request(head)?;
+        Ok(Self {
+            operation: Operation::PutObject,
+            bucket,
+            key: key.to_owned(),
+            payload: Some(PayloadDeclaration::of_form(head)?),
+            signer: None,
+            open_length_max: Some(length_max),
+            copy_source: None,
         })
     }
 
@@ -88,7 +105,11 @@ impl ObjectGrant {
         let Some(declared) = &self.payload else {
             return Ok(true);
         };
-        Ok(declaration(self.operation, head)? == *declared)
+        let declaration = match self.open_length_max {
+            Some(_) => PayloadDeclaration::of_form(head)?,
+            None => declaration(self.operation, head)?,
+        };
+        Ok(declaration == *declared)
     }
 
     pub(super) fn encode(&self, encoder: &mut Encoder) {
@@ -99,6 +120,9 @@ impl ObjectGrant {
         encoder.option(self.payload.as_ref(), |encoder, payload| payload.encode(encoder));
         encoder.option(self.signer.as_ref(), |encoder, signer| signer.encode(encoder));
         encoder.option(self.copy_source.as_ref(), |encoder, source| source.encode(encoder));
+        encoder.option(self.open_length_max, |encoder, length| {
+            encoder.u64(length);
+        });
     }
 
     pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
@@ -109,6 +133,7 @@ impl ObjectGrant {
             payload: decoder.option(PayloadDeclaration::decode)?,
             signer: decoder.option(ChunkSigner::decode)?,
             copy_source: decoder.option(|decoder| SealedSource::decode(decoder).map(Box::new))?,
+            open_length_max: decoder.option(Decoder::u64)?,
         })
     }
 }

@@ -137,6 +137,17 @@ impl PayloadDeclaration {
         })
     }
 
+    /// Of a form's file, which comes without a length; its digests are fields of the form, and here headers.
+    pub fn of_form(head: &RequestHead) -> Result<Self, S3Error> {
+        Ok(Self {
+            content_sha256: ContentSha256::Unsigned,
+            content_md5: content_md5(head)?,
+            checksum: checksum(head)?,
+            trailer: None,
+            decoded_length: None,
+        })
+    }
+
     fn check_combination(&self, head: &RequestHead, is_declared: bool) -> Result<(), S3Error> {
         if self.trailer.is_some() {
             if self.checksum.is_some() {

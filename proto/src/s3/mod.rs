@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod bucket;
+pub mod completion;
 pub mod copy_source;
 pub mod listing;
 pub mod merge;
@@ -9,6 +10,7 @@ pub mod name;
 pub mod object;
 pub mod operation;
 pub mod part;
+pub mod post;
 pub mod query;
 mod refusal;
 pub mod subresource;
