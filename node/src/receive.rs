@@ -4,8 +4,8 @@
 mod open;
 
 use crate::{
-    connection::{After, Connection},
     answer::{Exchange, store_error},
+    connection::{After, Connection},
     limits::{BUFFER_WAIT, SMALL_PUT_BYTES_MAX, UPLOADS_PER_CORE_MAX},
     recv::Body,
     rt::{within, yield_if_needed},

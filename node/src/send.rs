@@ -308,7 +308,13 @@ impl<'c> PayloadSender<'c> {
 }
 
 /// Loads a block that will be sent soon into the cache, if there is memory for it now. Only what is verified is cached.
-pub async fn load_into_cache(core: &Rc<Core>, shard_index: u16, shard: &Rc<ShardStore>, object: &OpenObject, block: u64) {
+pub async fn load_into_cache(
+    core: &Rc<Core>,
+    shard_index: u16,
+    shard: &Rc<ShardStore>,
+    object: &OpenObject,
+    block: u64,
+) {
     let key = BlockKey {
         shard: shard_index,
         sequence: object.entry.sequence,

@@ -143,7 +143,7 @@ impl<'c> ObjectSender<'c> {
                 };
                 return Some(Piece {
                     upload: multipart.upload,
-                    part: part.clone(),
+                    part: *part,
                     offset,
                     range,
                 });
@@ -159,7 +159,7 @@ impl<'c> ObjectSender<'c> {
         let entry = self.shard.part(self.bucket, piece.upload, number).await?;
         let entry = entry.filter(|entry| entry.meta.size == piece.part.size);
         let missing = || StoreError::Damaged(format!("part {number} of its upload {} is missing", piece.upload));
-        self.shard.open(entry.ok_or_else(missing)?)
+        self.shard.open_entry(self.bucket, entry.ok_or_else(missing)?)
     }
 
     async fn prefetch(&self, piece: Option<&Piece>) -> Result<Option<OpenObject>, StoreError> {

@@ -66,6 +66,8 @@ async fn create(
         return Err(told(StoreError::Fenced));
     }
     shard.note_bucket(bucket.id, &bucket.name);
-    let created = shard.create_upload(bucket.id, object.key.clone().into_bytes(), meta).await;
+    let created = shard
+        .create_upload(bucket.id, object.key.clone().into_bytes(), meta)
+        .await;
     Ok((created.map_err(told)?, checksum))
 }

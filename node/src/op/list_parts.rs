@@ -40,27 +40,29 @@ pub async fn run(
     }
 }
 
-async fn list(
-    core: &Core,
-    query: &Query,
-    object: &ObjectRequest,
-    principal: &Principal,
-) -> Result<Vec<u8>, S3Error> {
+async fn list(core: &Core, query: &Query, object: &ObjectRequest, principal: &Principal) -> Result<Vec<u8>, S3Error> {
     let (_, shard) = core
         .shard(object.shard)
         .ok_or_else(|| S3Error::new(ErrorCode::ServiceUnavailable))?;
     let bucket = &object.bucket;
     let told = |error: StoreError| store_error(&error, &bucket.name, &object.key);
     let upload = part::upload_id(query)?;
-    let max_parts = number(query, "max-parts", "maxParts")?.unwrap_or(LIST_PARTS_MAX).min(LIST_PARTS_MAX);
+    let max_parts = number(query, "max-parts", "maxParts")?
+        .unwrap_or(LIST_PARTS_MAX)
+        .min(LIST_PARTS_MAX);
     let marker = number(query, "part-number-marker", "partNumberMarker")?.unwrap_or(0);
     // Behind the highest number there is nothing.
     let marker = u16::try_from(marker).unwrap_or(u16::MAX).min(PART_NUMBER_MAX);
     let found = shard.upload(bucket.id, object.key.as_bytes(), upload).await;
-    let entry = found.map_err(told)?.ok_or_else(|| UploadId::unknown(&upload.to_string()))?;
+    let entry = found
+        .map_err(told)?
+        .ok_or_else(|| UploadId::unknown(&upload.to_string()))?;
     let mut entries = match max_parts {
         0 => Vec::new(),
-        _ => shard.parts(bucket.id, upload, marker, max_parts + 1).await.map_err(told)?,
+        _ => shard
+            .parts(bucket.id, upload, marker, max_parts + 1)
+            .await
+            .map_err(told)?,
     };
     let truncated = entries.len() > max_parts;
     entries.truncate(max_parts);
@@ -112,7 +114,10 @@ fn number(query: &Query, name: &str, argument: &str) -> Result<Option<usize>, S3
     let number: i32 = text
         .parse()
         .map_err(|_| refuse(format!("Provided {name} not an integer or within integer range")))?;
-    let number = usize::try_from(number)
-        .map_err(|_| refuse(format!("Argument {argument} must be an integer between 0 and 2147483647")))?;
+    let number = usize::try_from(number).map_err(|_| {
+        refuse(format!(
+            "Argument {argument} must be an integer between 0 and 2147483647"
+        ))
+    })?;
     Ok(Some(number))
 }

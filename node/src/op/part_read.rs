@@ -41,9 +41,8 @@ pub fn select(head: &RequestHead, query: &Query, entry: &ObjectEntry) -> Result<
             };
             return Ok(Some(Served {
                 range: Some(range).filter(|range| range.length > 0),
+                part: Some((number, multipart.parts.len())),
                 is_empty: part.size == 0,
-                part: Some(number),
-                parts_count: Some(multipart.parts.len()),
             }));
         }
         start += part.size;

@@ -12,7 +12,7 @@ use crate::{
 use mountpath::{
     error::StoreError,
     record::ObjectMeta,
-    shard_store::{Change, NewPayload, ShardStore},
+    shard_store::{Change, NewPayload, NewVersion, ShardStore},
 };
 use proto::{
     digest::hasher::{PayloadDigests, PayloadHasher},
@@ -26,7 +26,7 @@ use std::rc::Rc;
 pub async fn run(
     connection: &mut Connection<'_>,
     head: &RequestHead,
-    mut exchange: Exchange,
+    exchange: Exchange,
     object: ObjectRequest,
     upload: Upload,
 ) -> After {
@@ -96,6 +96,7 @@ async fn receive(
         checksum: digests.checksum.clone().map(Into::into),
         headers,
         block_checksums: digests.block_checksums.clone(),
+        ..ObjectMeta::default()
     };
     if matches!(payload, NewPayload::Blob(_)) {
         // Brings what is replaced into memory, so that its space comes back at once and not at the next merge.
@@ -106,9 +107,8 @@ async fn receive(
         .change(
             object.bucket.id,
             object.key.clone().into_bytes(),
-            Change::Put(Box::new(meta), payload),
+            Change::Put(NewVersion::Null, Box::new(meta), payload),
         )
         .await?;
     Ok(digests)
 }
-

@@ -44,7 +44,7 @@ pub async fn run(
     connection: &mut Connection<'_>,
     head: &RequestHead,
     query: &Query,
-    mut exchange: Exchange,
+    exchange: Exchange,
     object: ObjectRequest,
     upload: Upload,
 ) -> After {

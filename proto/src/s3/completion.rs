@@ -14,6 +14,7 @@ use crate::{
     http::head::RequestHead,
     limits::PART_BYTES_MIN,
 };
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// A part that was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +114,16 @@ pub fn etag(parts: &[&UploadedPart]) -> String {
         }
     }
     format!("{}-{}", hex(&md5.finish()), parts.len())
+}
+
+/// What tells the object apart from one of other parts: an xxh3-128 of what they are. Their payloads' own are kept with them.
+pub fn integrity(parts: &[&UploadedPart]) -> u128 {
+    let mut whole = Xxh3Default::new();
+    for part in parts {
+        whole.update(part.etag.as_bytes());
+        whole.update(&part.size.to_le_bytes());
+    }
+    whole.digest128()
 }
 
 /// What the parts' checksums can be made: what the upload was begun with, else the CRC that they all have.
