@@ -10,7 +10,10 @@ use proto::{
         object_grant::ObjectGrant,
         ticket::{self, Grant, Principal},
     },
-    cluster::message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
+    cluster::{
+        message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
+        source::READ_PATH,
+    },
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
     s3::{address::target_named, operation::Operation, query::Query},
@@ -110,6 +113,7 @@ fn open(
         Grant::DeleteBatch { .. } => is_message(head, DELETE_BATCH_PATH),
         Grant::Fence { .. } => is_message(head, FENCE_PATH),
         Grant::Stats => is_message(head, STATS_PATH),
+        Grant::Read { .. } => is_message(head, READ_PATH),
         Grant::Relay { .. } | Grant::Register { .. } | Grant::Channel { .. } => false,
     };
     if !fits {

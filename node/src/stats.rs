@@ -22,6 +22,8 @@ pub enum Kind {
     Fence,
     /// A gateway's message.
     Stats,
+    /// Another core's message: it copies an object of this one.
+    Read,
     /// A connection without a ticket, passed through to a gateway; counted once, without a status.
     Relay,
     /// No valid ticket, or not HTTP.
@@ -29,11 +31,12 @@ pub enum Kind {
 }
 
 /// Kinds that are no operations on objects.
-const OTHER_KINDS: [Kind; 6] = [
+const OTHER_KINDS: [Kind; 7] = [
     Kind::List,
     Kind::DeleteBatch,
     Kind::Fence,
     Kind::Stats,
+    Kind::Read,
     Kind::Relay,
     Kind::Refused,
 ];
@@ -65,6 +68,7 @@ impl Kind {
             Work::Message(Grant::DeleteBatch { .. }) => Self::DeleteBatch,
             Work::Message(Grant::Fence { .. }) => Self::Fence,
             Work::Message(Grant::Stats) => Self::Stats,
+            Work::Message(Grant::Read { .. }) => Self::Read,
             Work::Message(_) => Self::Refused,
         }
     }
@@ -76,6 +80,7 @@ impl Kind {
             Self::DeleteBatch => "DeleteBatch",
             Self::Fence => "Fence",
             Self::Stats => "Stats",
+            Self::Read => "Read",
             Self::Relay => "Relay",
             Self::Refused => "Refused",
         }

@@ -2,17 +2,15 @@
 
 use super::{
     ObjectRequest,
-    head::{FoundObject, Selection, find, not_modified, object_head, select},
+    head::{Selection, find, not_modified, object_head, part_checksum, select},
 };
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
-    send::{PayloadSender, SendError},
+    send::SendError,
+    send_object::ObjectSender,
 };
-use proto::{
-    http::{head::RequestHead, range::ByteRange},
-    s3::query::Query,
-};
+use proto::{http::head::RequestHead, s3::query::Query};
 use std::sync::Arc;
 
 /// Answers GetObject: cache, else segment or blob, block by block, verified.
@@ -28,8 +26,8 @@ pub async fn run(
         Ok(found) => found,
         Err(error) => return connection.refuse(head, exchange, &error).await,
     };
-    let part = match select(head, &found.object.entry) {
-        Ok(Selection::Serve(part)) => part,
+    let served = match select(head, query, &found.object.entry) {
+        Ok(Selection::Serve(served)) => served,
         Ok(Selection::NotModified) => {
             let bytes = not_modified(core, &exchange, &found.object.entry);
             return connection.answer(&exchange, &bytes).await;
@@ -39,19 +37,17 @@ pub async fn run(
             return connection.answer(&exchange, &bytes).await;
         }
     };
-    let FoundObject {
-        shard_index,
-        shard,
-        object: opened,
-    } = found;
-    let entry = Arc::clone(&opened.entry);
-    shard.touch(object.bucket.id, object.key.as_bytes(), core.unix_ms());
-    let range = part.unwrap_or(ByteRange {
-        start: 0,
-        length: entry.meta.size,
-    });
-    let bytes = object_head(core, &exchange, head, query, &entry, part);
-    let mut sender = PayloadSender::new(core, shard_index, shard, opened, object.bucket.validate_warm_get, range);
+    let checksum = match part_checksum(head, &object, &found, served).await {
+        Ok(checksum) => checksum,
+        Err(error) => return connection.refuse(head, exchange, &error).await,
+    };
+    let entry = Arc::clone(&found.object.entry);
+    found
+        .shard
+        .touch(object.bucket.id, object.key.as_bytes(), core.unix_ms());
+    let range = served.bytes(entry.meta.size);
+    let bytes = object_head(core, &exchange, (head, query), &entry, served, checksum.as_ref());
+    let mut sender = ObjectSender::new(core, found, object.bucket.id, object.bucket.validate_warm_get, range);
     let sent = match sender.prepare().await {
         Ok(()) => {
             let (stream, deadline) = (&mut connection.stream, &connection.deadline);

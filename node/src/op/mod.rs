@@ -1,15 +1,24 @@
 //! The operations a core performs, one a file.
 
+pub mod abort_multipart_upload;
+mod commit;
+pub mod complete_multipart_upload;
+pub mod copy_object;
+pub mod create_multipart_upload;
 pub mod delete;
 pub mod delete_batch;
 pub mod fence;
 pub mod get;
 pub mod head;
 pub mod list;
+pub mod list_parts;
 pub mod message;
+mod part_read;
 pub mod put;
-mod put_open;
+pub mod read_source;
 pub mod stats;
+pub mod upload_part;
+pub mod upload_part_copy;
 
 use proto::s3::bucket::BucketGrant;
 

@@ -232,7 +232,7 @@ impl ListResult<'_> {
 }
 
 /// S3's `encoding-type=url`: percent-encoding that keeps `/` and `*`, encodes `~`, and writes a space as `+`.
-fn url_encoded(name: &str) -> String {
+pub(super) fn url_encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {
@@ -250,7 +250,7 @@ fn list_bytes(page: &ListPage) -> usize {
     1024 + names + page.entries.len() * 256
 }
 
-fn write_owner(document: &mut Document, owner: &Owner) {
+pub(super) fn write_owner(document: &mut Document, owner: &Owner) {
     document.element("Owner", |document| {
         document.text("ID", &owner.id);
         document.text("DisplayName", &owner.display_name);
