@@ -39,10 +39,11 @@ pub async fn call(
     }
 }
 
-/// The status of an object's HEAD, which the ticket is for.
-pub async fn head(gateway: &Gateway, core: &Core, path: &str, ticket: &str) -> Result<u16, S3Error> {
+/// The status of an object's HEAD with this path and query, which the ticket is for.
+pub async fn head(gateway: &Gateway, core: &Core, target: &str, ticket: &str) -> Result<u16, S3Error> {
+    let separator = if target.contains('?') { '&' } else { '?' };
     let message = format!(
-        "HEAD {path}?{QUERY_PARAMETER}={ticket} HTTP/1.1\r\nHost: {}\r\n\r\n",
+        "HEAD {target}{separator}{QUERY_PARAMETER}={ticket} HTTP/1.1\r\nHost: {}\r\n\r\n",
         core.address
     );
     Ok(send(gateway, core, message.into_bytes(), false).await?.0)

@@ -6,6 +6,7 @@ pub mod delete_bucket;
 pub mod delete_objects;
 pub mod head_bucket;
 pub mod list_buckets;
+pub mod list_object_versions;
 pub mod list_objects;
 pub mod object;
 pub mod subresource;

@@ -14,4 +14,5 @@ pub mod tagging;
 pub mod version;
 mod xml_document;
 pub mod xml_read;
+pub mod xml_versions;
 pub mod xml_write;
