@@ -23,6 +23,8 @@ pub const REDIRECT_LOCATION_BYTES_MAX: usize = 2 * 1024;
 pub const PUT_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// Most keys in one listing page.
 pub const LIST_KEYS_MAX: usize = 1000;
+/// Most parts in one page of an object's or an upload's parts.
+pub const LIST_PARTS_MAX: usize = 1000;
 /// Most keys in one DeleteObjects request.
 pub const DELETE_KEYS_MAX: usize = 1000;
 /// Most tags of an object (S3: "Categorizing your objects using tags").

@@ -1,6 +1,7 @@
 //! S3's nouns and verbs: names, operations, object metadata, listing, XML.
 
 pub mod address;
+pub mod attributes;
 pub mod bucket;
 pub mod listing;
 pub mod merge;
