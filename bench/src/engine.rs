@@ -10,7 +10,7 @@ use mountpath::{
     error::StoreError,
     layout::{FormatOptions, Mountpath, ShardPaths, random_uuid},
     record::ObjectMeta,
-    shard_store::{Change, NewPayload, Outcome, ShardStore, StoreOptions},
+    shard_store::{Change, NewPayload, NewVersion, Outcome, ShardStore, StoreOptions},
 };
 use proto::{
     auth::payload::{ContentSha256, PayloadDeclaration},
@@ -90,7 +90,11 @@ impl Filling<'_> {
         store.note_bucket(BUCKET, BUCKET_NAME);
         let mut waiting = VecDeque::new();
         for number in 0..self.objects {
-            let change = Change::Put(Box::new(self.meta.clone()), NewPayload::Small(self.payload.to_vec()));
+            let change = Change::Put(
+                NewVersion::Null,
+                Box::new(self.meta.clone()),
+                NewPayload::Small(self.payload.to_vec()),
+            );
             waiting.push_back(store.submit(BUCKET, sample_key(number).into_bytes(), change));
             if waiting.len() >= FILL_IN_FLIGHT_MAX
                 && let Some(oldest) = waiting.pop_front()
@@ -140,6 +144,7 @@ fn meta(payload: &[u8]) -> Result<ObjectMeta> {
         checksum: digests.checksum.map(Into::into),
         headers: ObjectHeaders::default(),
         block_checksums: digests.block_checksums,
+        ..ObjectMeta::default()
     })
 }
 

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// The format this build reads and writes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 const MARKER: &str = "corelane.format";
 const MARKER_NEW: &str = "corelane.format.new";
 const LOCK: &str = "lock";

@@ -1,7 +1,11 @@
 //! Reading: objects looked up, held open and read block by block; pages of a bucket.
 
 use crate::{
-    error::StoreError, files::held::HeldFile, index::entry::ObjectEntry, io::ReadBuffer, record::Placement,
+    error::StoreError,
+    files::{held::HeldFile, uploads::HeldUpload},
+    index::entry::ObjectEntry,
+    io::ReadBuffer,
+    record::Placement,
     shard_store::ShardStore,
 };
 use proto::{
@@ -19,31 +23,46 @@ use std::{rc::Rc, sync::Arc};
 pub struct OpenObject {
     /// The object.
     pub entry: Arc<ObjectEntry>,
-    file: Rc<HeldFile>,
+    source: Source,
+}
+
+/// What holds a payload.
+#[derive(Debug, Clone)]
+enum Source {
+    File(Rc<HeldFile>),
+    /// Rows of their own, to be opened one by one; held so that they stay.
+    Parts(#[allow(dead_code)] Rc<HeldUpload>),
+    Nothing,
 }
 
 impl ShardStore {
-    /// The object a key holds. When this returns, and until the next await, it is the truth.
+    /// The null version of a key. When this returns, and until the next await, it is the truth.
     pub async fn lookup(&self, bucket: BucketId, key: &[u8]) -> Result<Option<Arc<ObjectEntry>>, StoreError> {
         self.check_available()?;
         let found = self.index.lookup(bucket, key).await;
         found.map_err(|error| self.judge(error))
     }
 
-    /// Opens the object a key holds, to be read.
+    /// Opens the null version of a key, to be read.
     pub async fn open_object(&self, bucket: BucketId, key: &[u8]) -> Result<Option<OpenObject>, StoreError> {
-        let Some(entry) = self.lookup(bucket, key).await? else {
-            return Ok(None);
-        };
-        let file = match entry.placement {
-            Placement::Blob { blob } => self.blobs.file(blob),
+        let found = self.lookup(bucket, key).await?;
+        found.map(|entry| self.open_entry(bucket, entry)).transpose()
+    }
+
+    /// Opens what a row of the bucket holds, to be read; before anything is awaited since it was found. An object made of
+    /// parts holds their rows; each is read by itself.
+    pub fn open_entry(&self, bucket: BucketId, entry: Arc<ObjectEntry>) -> Result<OpenObject, StoreError> {
+        let source = match entry.placement {
+            Placement::Blob { blob } => Source::File(self.blobs.file(blob)),
             Placement::Inline { .. } => {
                 let segment = entry.home.segment;
                 let missing = || StoreError::Damaged(format!("segment {segment:016x} is missing"));
-                self.segments.file(segment).ok_or_else(missing)?
+                Source::File(self.segments.file(segment).ok_or_else(missing)?)
             }
+            Placement::Parts { upload } => Source::Parts(self.uploads.hold(bucket, upload)),
+            Placement::Marker | Placement::Upload { .. } => Source::Nothing,
         };
-        Ok(Some(OpenObject { entry, file }))
+        Ok(OpenObject { entry, source })
     }
 
     /// Reads a block of an object's payload and verifies it against its checksum if `verify`.
@@ -57,9 +76,12 @@ impl ShardStore {
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK_BYTES);
         let payload = match object.entry.placement {
             Placement::Inline { batch_offset } => object.entry.home.batch + u64::from(batch_offset),
-            Placement::Blob { .. } => 0,
+            _ => 0,
         };
-        let bytes = match object.file.read(payload + start, length).await {
+        let Source::File(file) = &object.source else {
+            return Err(damaged("it is not in a file"));
+        };
+        let bytes = match file.read(payload + start, length).await {
             Ok(bytes) => bytes,
             Err(error) => return Err(self.explain(error).await),
         };

@@ -7,10 +7,12 @@ use crate::{
     files::{
         blob::{BlobWriter, Blobs},
         segment::Segments,
+        uploads::Uploads,
     },
     index::{
         ShardIndex,
-        entry::Checkpoint,
+        entry::{Checkpoint, split_index_key},
+        row::Row,
         threads::{IndexThreads, leave_the_core},
     },
     io::File,
@@ -23,7 +25,7 @@ use crate::{
 pub use crate::{
     counters::Counters,
     files::blob::NewBlob,
-    log::{Change, NewPayload, Outcome},
+    log::{Change, KeptPayload, NewPayload, NewVersion, Outcome},
     maintenance::{
         scrub::{DamagedObject, ScrubProgress, ScrubReport},
         sweep::SweepReport,
@@ -31,7 +33,7 @@ pub use crate::{
     read::OpenObject,
     recovery::RecoveryReport,
 };
-use proto::s3::bucket::BucketId;
+use proto::s3::{bucket::BucketId, version::VersionId};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -84,6 +86,7 @@ pub struct ShardStore {
     pub(crate) log: Rc<Log>,
     pub(crate) segments: Rc<Segments>,
     pub(crate) blobs: Rc<Blobs>,
+    pub(crate) uploads: Rc<Uploads>,
     pub(crate) merged: Cell<Checkpoint>,
     pub(crate) merge_turns: Turns,
     pub(crate) compaction_turns: Turns,
@@ -125,6 +128,7 @@ impl ShardStore {
         ));
         let segments = Rc::new(Segments::new(Rc::clone(&paths), &segments));
         let blobs = Rc::new(Blobs::new(Rc::clone(&paths)));
+        let uploads = Uploads::new(Rc::clone(&index));
         let log = Log::new(LogParts {
             shard: uuid,
             paths: Rc::clone(&paths),
@@ -133,6 +137,7 @@ impl ShardStore {
             index: Rc::clone(&index),
             segments: Rc::clone(&segments),
             blobs: Rc::clone(&blobs),
+            uploads: Rc::clone(&uploads),
             tail: Tail {
                 // A new segment is begun by the first append: an old one may end where a torn batch was cut off.
                 segment: None,
@@ -164,6 +169,7 @@ impl ShardStore {
             log,
             segments,
             blobs,
+            uploads,
             merged: Cell::new(checkpoint),
             merge_turns: Turns::default(),
             compaction_turns: Turns::default(),
@@ -262,10 +268,12 @@ impl ShardStore {
         self.closed.get()
     }
 
-    /// An object's name, for messages.
-    pub(crate) fn object_name(&self, bucket: BucketId, key: &[u8]) -> String {
-        let bucket = self.index.bucket_name(bucket);
-        format!("bucket {bucket} key {:?}", String::from_utf8_lossy(key))
+    /// A row's name, for messages.
+    pub(crate) fn row_name(&self, index_key: &[u8]) -> String {
+        let Some((bucket, row)) = split_index_key(index_key) else {
+            return "no row".to_owned();
+        };
+        format!("bucket {} {}", self.index.bucket_name(bucket), described(row))
     }
 
     pub(crate) fn check_available(&self) -> Result<(), StoreError> {
@@ -299,6 +307,18 @@ impl ShardStore {
         if let Ok(Some(error)) = looked {
             self.judge(StoreError::Unavailable(format!("its mountpath is gone: {error}")));
         }
+    }
+}
+
+/// What a row is about, for messages: an object by its key.
+pub(crate) fn described(row: &[u8]) -> String {
+    let text = String::from_utf8_lossy;
+    match Row::decode(row) {
+        Some(Row::Null(key)) => format!("key {:?}", text(&key)),
+        Some(Row::Numbered(key, number)) => format!("key {:?} version {}", text(&key), VersionId::Number(number)),
+        Some(Row::Upload(key, upload)) => format!("key {:?} upload {upload}", text(&key)),
+        Some(Row::Part(upload, number)) => format!("upload {upload} part {number}"),
+        None => format!("row {row:x?}"),
     }
 }
 

@@ -7,7 +7,7 @@ use mountpath::{
     io::run,
     layout::{FormatOptions, Mountpath, ShardPaths},
     record::ObjectMeta,
-    shard_store::{Change, NewPayload, Outcome, RecoveryReport, ShardStore, StoreOptions},
+    shard_store::{Change, NewPayload, NewVersion, Outcome, RecoveryReport, ShardStore, StoreOptions},
 };
 use proto::{
     digest::hasher::block_checksum,
@@ -16,6 +16,7 @@ use proto::{
         bucket::BucketId,
         listing::{ListEntry, ListQuery},
         object::ObjectHeaders,
+        version::VersionId,
     },
 };
 use std::{fs, path::PathBuf, rc::Rc};
@@ -76,6 +77,7 @@ fn meta(bytes: &[u8]) -> ObjectMeta {
         checksum: None,
         headers: ObjectHeaders::default(),
         block_checksums: bytes.chunks(BLOCK_BYTES).map(block_checksum).collect(),
+        ..ObjectMeta::default()
     }
 }
 
@@ -96,7 +98,11 @@ async fn put(store: &ShardStore, pool: &BufferPool, key: &str, bytes: &[u8]) {
         NewPayload::Blob(store.finish_blob(writer).await.unwrap())
     };
     store
-        .change(BUCKET, key.as_bytes().to_vec(), Change::Put(Box::new(meta(bytes)), new))
+        .change(
+            BUCKET,
+            key.as_bytes().to_vec(),
+            Change::Put(NewVersion::Null, Box::new(meta(bytes)), new),
+        )
         .await
         .unwrap();
 }
@@ -162,7 +168,10 @@ fn every_size_survives_a_restart_and_overwrites_win() {
         }
         put(&store, &pool, "key-00", &payload(99, 300_000)).await;
         put(&store, &pool, "key-11", &payload(98, 10)).await;
-        let deleted = store.change(BUCKET, b"key-05".to_vec(), Change::Delete).await.unwrap();
+        let deleted = store
+            .change(BUCKET, b"key-05".to_vec(), Change::Delete(VersionId::Null))
+            .await
+            .unwrap();
         assert!(matches!(deleted, Outcome::Deleted));
         drop(store);
 
@@ -196,7 +205,11 @@ fn changes_that_wait_together_share_a_sync() {
         let bytes = payload(1, 4096);
         let waiting: Vec<_> = (0..200)
             .map(|index| {
-                let change = Change::Put(Box::new(meta(&bytes)), NewPayload::Small(bytes.clone()));
+                let change = Change::Put(
+                    NewVersion::Null,
+                    Box::new(meta(&bytes)),
+                    NewPayload::Small(bytes.clone()),
+                );
                 store.submit(BUCKET, format!("k{index:03}").into_bytes(), change)
             })
             .collect();
@@ -208,9 +221,15 @@ fn changes_that_wait_together_share_a_sync() {
             "{} syncs",
             store.counters().syncs
         );
-        store.change(BUCKET, b"lone".to_vec(), Change::Delete).await.unwrap();
+        store
+            .change(BUCKET, b"lone".to_vec(), Change::Delete(VersionId::Null))
+            .await
+            .unwrap();
         let before = store.counters().syncs;
-        store.change(BUCKET, b"k000".to_vec(), Change::Delete).await.unwrap();
+        store
+            .change(BUCKET, b"k000".to_vec(), Change::Delete(VersionId::Null))
+            .await
+            .unwrap();
         assert_eq!(store.counters().syncs, before + 1);
     })
     .unwrap();
@@ -223,7 +242,13 @@ fn a_fence_stops_writes_in_order_and_survives() {
         let mountpath = directory.open();
         let (store, _) = open(&mountpath).await;
         let bytes = payload(1, 10);
-        let change = || Change::Put(Box::new(meta(&bytes)), NewPayload::Small(bytes.clone()));
+        let change = || {
+            Change::Put(
+                NewVersion::Null,
+                Box::new(meta(&bytes)),
+                NewPayload::Small(bytes.clone()),
+            )
+        };
         let before = store.submit(BUCKET, b"before".to_vec(), change());
         let fence = store.submit(BUCKET, Vec::new(), Change::Fence(true));
         let after = store.submit(BUCKET, b"after".to_vec(), change());
@@ -357,7 +382,10 @@ fn a_reader_keeps_what_it_reads_while_the_object_is_replaced() {
         put(&store, &pool, "key", &old).await;
         let entry = store.open_object(BUCKET, b"key").await.unwrap().unwrap();
         put(&store, &pool, "key", &payload(2, 500_000)).await;
-        store.change(BUCKET, b"key".to_vec(), Change::Delete).await.unwrap();
+        store
+            .change(BUCKET, b"key".to_vec(), Change::Delete(VersionId::Null))
+            .await
+            .unwrap();
         let block = store.read_block(&entry, 3, true).await.unwrap();
         assert_eq!(&*block, &old[3 * BLOCK_BYTES..4 * BLOCK_BYTES]);
         drop(entry);

@@ -46,6 +46,7 @@ fn samples() -> Vec<(&'static str, Record)> {
             ..ObjectHeaders::default()
         },
         block_checksums: vec![1, 2],
+        ..ObjectMeta::default()
     };
     let put = |placement| Action::Put(Box::new(meta.clone()), placement);
     let actions = [
@@ -63,7 +64,7 @@ fn samples() -> Vec<(&'static str, Record)> {
     let record = |action| Record {
         sequence: 9,
         bucket: BucketId(3),
-        key: b"a//b".to_vec(),
+        row: b"\x01a//b".to_vec(),
         action,
     };
     actions

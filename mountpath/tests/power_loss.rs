@@ -11,7 +11,7 @@ use corelane_mountpath::{
     io::{run, spawn, yield_now},
     shard_store::Change,
 };
-use proto::s3::bucket::BucketId;
+use proto::s3::{bucket::BucketId, version::VersionId};
 use std::{cell::RefCell, collections::HashSet, rc::Rc};
 use support::{
     directory::Directory,
@@ -131,7 +131,7 @@ async fn change(
     let change = match (&object, body) {
         _ if is_fence => Change::Fence(object.is_some()),
         (Some(object), Some(body)) => store.prepare(object, body).await?,
-        _ => Change::Delete,
+        _ => Change::Delete(VersionId::Null),
     };
     let ticket = history.borrow_mut().submitted(&name, object, tape.tick());
     let key = if is_fence { "" } else { &name.1 };

@@ -17,6 +17,7 @@ use proto::{
     s3::{
         bucket::BucketId,
         listing::{ListEntry, ListQuery},
+        version::VersionId,
     },
 };
 use std::{
@@ -240,7 +241,7 @@ impl Model {
             self.note(format!("at once: {name:?} {object:?}"));
             let change = match &object {
                 Some((object, body)) => store.prepare(object, *body).await.map_err(failed("preparing"))?,
-                None => Change::Delete,
+                None => Change::Delete(VersionId::Null),
             };
             waiting.push((name, object.map(|(object, _)| object), change));
         }
@@ -441,7 +442,7 @@ impl Model {
             self.note(format!("under way: {name:?} {object:?}"));
             let change = match &object {
                 Some((object, body)) => store.prepare(object, *body).await.map_err(failed("preparing"))?,
-                None => Change::Delete,
+                None => Change::Delete(VersionId::Null),
             };
             let ticket = history.submitted(&name, object.map(|(object, _)| object), 0);
             waiting.push((ticket, store.submit(name.0, &name.1, change)));

@@ -21,6 +21,8 @@ pub const USER_METADATA_BYTES_MAX: usize = 2 * 1024;
 pub const REDIRECT_LOCATION_BYTES_MAX: usize = 2 * 1024;
 /// Largest object of a single PUT: 5 GiB.
 pub const PUT_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Most parts of a multipart upload (S3: "Amazon S3 multipart upload limits").
+pub const PART_COUNT_MAX: usize = 10_000;
 /// Most keys in one listing page.
 pub const LIST_KEYS_MAX: usize = 1000;
 /// Most parts in one page of an object's or an upload's parts.

@@ -4,3 +4,4 @@
 pub mod blob;
 pub mod held;
 pub mod segment;
+pub mod uploads;

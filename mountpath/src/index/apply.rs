@@ -3,13 +3,19 @@
 use super::{
     entry::{
         BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry, ObjectHead, Tombstone, decode_sequence,
+        split_index_key,
     },
     error::DatabaseError,
+    row::{PART_ROWS, watched_parts},
     tables::{Bytes, State, Totals, WriteTables},
 };
-use proto::{s3::bucket::BucketId, wire::WireError};
+use crate::record::Placement;
+use proto::{
+    s3::{bucket::BucketId, listing::prefix_successor, version::UploadId},
+    wire::WireError,
+};
 use redb::{AccessGuard, ReadableTable, Table, Value, WriteTransaction};
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, ops::Bound, time::Instant};
 
 /// What a transaction puts into the index.
 #[derive(Debug, Default, Clone, Copy)]
@@ -22,6 +28,8 @@ pub struct Changes<'a> {
     pub accessed: &'a [(IndexKey, u64, u64)],
     /// Tombstones no longer needed: index key and sequence. Removed if the key's tombstone still has that sequence.
     pub drop_tombstones: &'a [(IndexKey, u64)],
+    /// Uploads whose parts go: nothing is made of them, or it is gone.
+    pub dead_uploads: &'a [(BucketId, UploadId)],
     /// Segments to be forgotten. One in which something lives stays, and `Applied` says so.
     pub retire_segments: &'a [u64],
     /// Up to where the index knows the log then; `None`: as before.
@@ -35,6 +43,8 @@ pub struct Applied {
     pub applied_at: Option<Instant>,
     /// Blobs of objects that were replaced or deleted and that their successors do not name.
     pub doomed_blobs: Vec<u64>,
+    /// The same of uploads.
+    pub doomed_uploads: Vec<(BucketId, UploadId)>,
     /// What the objects add up to now.
     pub totals: Totals,
     /// The segments whose use has changed, in order.
@@ -61,7 +71,9 @@ pub(crate) fn apply(transaction: &WriteTransaction, changes: &Changes<'_>) -> Re
         state: state.unwrap_or_default(),
         segments: BTreeMap::new(),
         blobs: BTreeMap::new(),
+        uploads: BTreeMap::new(),
         doomed: Vec::new(),
+        doomed_uploads: Vec::new(),
         without_tombstone: Gap::default(),
         without_access: Gap::default(),
     };
@@ -80,6 +92,9 @@ pub(crate) fn apply(transaction: &WriteTransaction, changes: &Changes<'_>) -> Re
     for (index_key, sequence) in changes.drop_tombstones {
         work.drop_tombstone(index_key, *sequence)?;
     }
+    for (bucket, upload) in changes.dead_uploads {
+        work.drop_parts(*bucket, *upload)?;
+    }
     work.state.checkpoint = changes.checkpoint.or(work.state.checkpoint);
     work.finish(changes.retire_segments)
 }
@@ -91,7 +106,10 @@ struct Work<'t> {
     segments: BTreeMap<u64, (u64, u64)>,
     /// Who names a blob now; written at the end, in order.
     blobs: BTreeMap<u64, Option<IndexKey>>,
+    /// The same of uploads.
+    uploads: BTreeMap<u64, Option<IndexKey>>,
     doomed: Vec<u64>,
+    doomed_uploads: Vec<(BucketId, UploadId)>,
     without_tombstone: Gap,
     without_access: Gap,
 }
@@ -120,12 +138,17 @@ impl Work<'_> {
             Displaced::Nothing => None,
         };
         self.lives(entry.home, entry.footprint);
-        self.count(entry.meta.size)?;
+        if counts(index_key, entry.placement) {
+            self.count(entry.meta.size)?;
+        }
         if let Some(blob) = entry.blob() {
             self.blobs.insert(blob, Some(index_key.clone()));
         }
+        if let Some(upload) = entry.placement.upload() {
+            self.uploads.insert(upload.0, Some(index_key.clone()));
+        }
         if let Some(head) = replaced {
-            self.replaced(index_key, &head, entry.sequence, entry.blob())?;
+            self.replaced(index_key, &head, entry.sequence, Some(entry.placement))?;
         }
         Ok(())
     }
@@ -156,21 +179,28 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// An object's row is gone; a record of this sequence, naming this blob, is the key's newest now.
+    /// What a row held is gone; a record of this sequence, with a payload there, is its newest now.
     fn replaced(
         &mut self,
         index_key: &IndexKey,
         head: &ObjectHead,
         sequence: u64,
-        blob: Option<u64>,
+        placement: Option<Placement>,
     ) -> Result<(), DatabaseError> {
         self.died(head.home, head.footprint);
-        let totals = &mut self.state.totals;
-        totals.objects = totals.objects.checked_sub(1).ok_or_else(miscounted)?;
-        totals.object_bytes = totals.object_bytes.checked_sub(head.size).ok_or_else(miscounted)?;
-        if let Some(earlier) = head.blob().filter(|earlier| Some(*earlier) != blob) {
+        if counts(index_key, head.placement) {
+            let totals = &mut self.state.totals;
+            totals.objects = totals.objects.checked_sub(1).ok_or_else(miscounted)?;
+            totals.object_bytes = totals.object_bytes.checked_sub(head.size).ok_or_else(miscounted)?;
+        }
+        let blob = placement.and_then(Placement::blob);
+        if let Some(earlier) = head.placement.blob().filter(|earlier| Some(*earlier) != blob) {
             self.blobs.insert(earlier, None);
             self.doomed.push(earlier);
+        }
+        let upload = placement.and_then(Placement::upload);
+        if let Some(earlier) = head.placement.upload().filter(|earlier| Some(*earlier) != upload) {
+            self.give_up_upload(index_key, earlier)?;
         }
         if head.sequence != sequence
             && self
@@ -179,6 +209,42 @@ impl Work<'_> {
                 .is_some()
         {
             self.tables.accessed.remove(&**index_key)?;
+        }
+        Ok(())
+    }
+
+    /// A row does not keep an upload any more. What was made of the upload may have taken it over.
+    fn give_up_upload(&mut self, index_key: &IndexKey, upload: UploadId) -> Result<(), DatabaseError> {
+        let keeper = match self.uploads.get(&upload.0) {
+            Some(keeper) => keeper.clone(),
+            None => self.tables.uploads.get(upload.0)?.map(|row| row.value().into()),
+        };
+        if keeper.is_none_or(|keeper| keeper == *index_key) {
+            self.uploads.insert(upload.0, None);
+            if let Some((bucket, _)) = split_index_key(index_key) {
+                self.doomed_uploads.push((bucket, upload));
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the parts of an upload.
+    fn drop_parts(&mut self, bucket: BucketId, upload: UploadId) -> Result<(), DatabaseError> {
+        let from = watched_parts(bucket, upload);
+        let until = prefix_successor(&from);
+        let until = until.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut parts = Vec::new();
+        for row in self.tables.objects.range::<&[u8]>((Bound::Included(&*from), until))? {
+            let (key, row) = row?;
+            parts.push((key.value().to_vec(), ObjectHead::decode(row.value())?));
+        }
+        for (index_key, head) in parts {
+            self.tables.objects.remove(index_key.as_slice())?;
+            self.died(head.home, head.footprint);
+            if let Some(blob) = head.placement.blob() {
+                self.blobs.insert(blob, None);
+                self.doomed.push(blob);
+            }
         }
         Ok(())
     }
@@ -254,6 +320,16 @@ impl Work<'_> {
                 }
             }
         }
+        for (upload, index_key) in &self.uploads {
+            match index_key {
+                Some(index_key) => {
+                    self.tables.uploads.insert(upload, &**index_key)?;
+                }
+                None => {
+                    self.tables.uploads.remove(upload)?;
+                }
+            }
+        }
         let mut segments = Vec::new();
         for (segment, (came, went)) in &self.segments {
             let before = self.tables.segments.get(segment)?.map(|row| row.value());
@@ -290,10 +366,17 @@ impl Work<'_> {
         Ok(Applied {
             applied_at: Some(Instant::now()),
             doomed_blobs: self.doomed,
+            doomed_uploads: self.doomed_uploads,
             totals: self.state.totals,
             segments,
         })
     }
+}
+
+/// Whether what a row holds is an object to those who count.
+fn counts(index_key: &[u8], placement: Placement) -> bool {
+    let is_part = || split_index_key(index_key).is_some_and(|(_, row)| row.first() == Some(&PART_ROWS));
+    !matches!(placement, Placement::Marker | Placement::Upload { .. }) && !is_part()
 }
 
 /// The object's row that a record took the place of.

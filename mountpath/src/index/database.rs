@@ -16,6 +16,7 @@ pub use super::{
 use proto::s3::{
     bucket::BucketId,
     listing::{ListPage, ListQuery},
+    version::UploadId,
 };
 use redb::{Durability, ReadableDatabase, ReadableTable, TableError, WriteTransaction};
 use std::{
@@ -146,9 +147,39 @@ impl Database {
             let mut objects = Vec::new();
             for row in reader.objects.range::<&[u8]>((from, Bound::Unbounded))?.take(limit) {
                 let (key, row) = row?;
-                objects.push((key.value().into(), Arc::new(ObjectEntry::decode(row.value())?)));
+                objects.push((
+                    key.value().into(),
+                    Arc::new(ObjectEntry::decode(key.value(), row.value())?),
+                ));
             }
             Ok(objects)
+        })
+    }
+
+    /// The first rows whose index keys begin with `prefix` and are greater than `after`: database and memtables merged.
+    pub fn first_rows(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        overlays: &[Memtable],
+    ) -> Result<Vec<(IndexKey, Arc<ObjectEntry>)>, DatabaseError> {
+        self.read(|reader| page::first_rows(reader, prefix, after, limit, overlays))
+    }
+
+    /// The first upload of which there are parts after this one, as bucket and upload.
+    pub fn next_upload_with_parts(
+        &self,
+        after: Option<(BucketId, UploadId)>,
+    ) -> Result<Option<(BucketId, UploadId)>, DatabaseError> {
+        self.read(|reader| page::next_upload_with_parts(reader, after))
+    }
+
+    /// Which of these uploads a row keeps.
+    pub fn uploads_named(&self, uploads: &[UploadId]) -> Result<Vec<bool>, DatabaseError> {
+        self.read(|reader| {
+            let is_named = |upload: &UploadId| Ok(reader.uploads.get(upload.0)?.is_some());
+            uploads.iter().map(is_named).collect()
         })
     }
 

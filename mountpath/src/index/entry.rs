@@ -1,19 +1,18 @@
 //! What the index knows about a key, and the bytes it is stored as (docs/format.md, "Index").
 
+use super::row::Row;
 use crate::record::{ObjectMeta, Placement};
 use proto::{
     digest::stored::StoredChecksum,
-    s3::{bucket::BucketId, listing::ListedObject},
+    s3::{bucket::BucketId, listing::ListedObject, version::VersionId},
     wire::{Decoder, Encoder, WireError},
 };
 use std::sync::Arc;
 
-const PLACEMENT_INLINE: u8 = 1;
-const PLACEMENT_BLOB: u8 = 2;
 /// Headers stored before the storage class (`ObjectHeaders::encode`).
 const HEADERS_BEFORE_STORAGE_CLASS: usize = 6;
 
-/// Bucket id, big endian, then the key.
+/// Bucket id, big endian, then the key of a row ([`super::row::Row`]).
 pub type IndexKey = Arc<[u8]>;
 
 /// The newest part of an index, held in memory; a clone is a snapshot and costs nothing.
@@ -28,7 +27,7 @@ pub struct Home {
     pub batch: u64,
 }
 
-/// An object as the index knows it.
+/// A version of an object, an upload or a part as the index knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectEntry {
     /// The record's sequence.
@@ -39,6 +38,8 @@ pub struct ObjectEntry {
     pub footprint: u32,
     /// Where the payload lies.
     pub placement: Placement,
+    /// Which version of its key it is; what is no version has the null version's.
+    pub version: VersionId,
     /// Everything about the object but its bytes.
     pub meta: ObjectMeta,
 }
@@ -102,14 +103,21 @@ pub(crate) struct ObjectHead {
     pub placement: Placement,
     pub modified_unix_ms: u64,
     pub size: u64,
+    pub version_number: u64,
 }
 
-/// The key of the index for a key of a bucket.
-pub fn index_key(bucket: BucketId, key: &[u8]) -> IndexKey {
-    bucket.0.to_be_bytes().iter().chain(key).copied().collect()
+/// The key of the index for a row of a bucket.
+pub fn index_key(bucket: BucketId, row: &[u8]) -> IndexKey {
+    bucket.0.to_be_bytes().iter().chain(row).copied().collect()
 }
 
-/// The bucket and the key an index key was made of; `None` if it is too short to be one.
+/// The version that an index key is of.
+pub fn version_of(index_key: &[u8]) -> VersionId {
+    let row = split_index_key(index_key).and_then(|(_, row)| Row::decode(row));
+    row.map_or(VersionId::Null, |row| row.version())
+}
+
+/// The bucket and the row an index key was made of; `None` if it is too short to be one.
 pub fn split_index_key(index_key: &[u8]) -> Option<(BucketId, &[u8])> {
     let (bucket, key) = index_key.split_first_chunk::<8>()?;
     Some((BucketId(u64::from_be_bytes(*bucket)), key))
@@ -152,16 +160,6 @@ fn decode_start(fields: &mut Decoder<'_>) -> Result<(u64, Home, u32), WireError>
     Ok((sequence, Home { segment, batch }, fields.u32()?))
 }
 
-fn decode_placement(fields: &mut Decoder<'_>) -> Result<Placement, WireError> {
-    match fields.u8()? {
-        PLACEMENT_INLINE => Ok(Placement::Inline {
-            batch_offset: fields.u32()?,
-        }),
-        PLACEMENT_BLOB => Ok(Placement::Blob { blob: fields.u64()? }),
-        _ => Err(WireError::Invalid),
-    }
-}
-
 /// The sequence of any row but one of segments.
 pub(crate) fn decode_sequence(row: &[u8]) -> Result<u64, WireError> {
     Decoder::new(row).u64()
@@ -170,10 +168,12 @@ pub(crate) fn decode_sequence(row: &[u8]) -> Result<u64, WireError> {
 impl ObjectEntry {
     /// The blob that holds the payload, if one does.
     pub fn blob(&self) -> Option<u64> {
-        match self.placement {
-            Placement::Inline { .. } => None,
-            Placement::Blob { blob } => Some(blob),
-        }
+        self.placement.blob()
+    }
+
+    /// Whether it is a delete marker.
+    pub fn is_delete_marker(&self) -> bool {
+        self.placement == Placement::Marker
     }
 
     /// Bytes of memory the entry takes, about.
@@ -185,19 +185,16 @@ impl ObjectEntry {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut fields = Encoder::new();
         encode_start(&mut fields, self.sequence, self.home, self.footprint);
-        match self.placement {
-            Placement::Inline { batch_offset } => fields.u8(PLACEMENT_INLINE).u32(batch_offset),
-            Placement::Blob { blob } => fields.u8(PLACEMENT_BLOB).u64(blob),
-        };
+        self.placement.encode_whole(&mut fields);
         self.meta.encode(&mut fields);
         fields.finish()
     }
 
     /// The object of a row.
-    pub(crate) fn decode(row: &[u8]) -> Result<Self, WireError> {
+    pub(crate) fn decode(index_key: &[u8], row: &[u8]) -> Result<Self, WireError> {
         let mut fields = Decoder::new(row);
         let (sequence, home, footprint) = decode_start(&mut fields)?;
-        let placement = decode_placement(&mut fields)?;
+        let placement = Placement::decode_whole(&mut fields)?;
         let meta = ObjectMeta::decode(&mut fields)?;
         fields.finish()?;
         Ok(Self {
@@ -205,6 +202,7 @@ impl ObjectEntry {
             home,
             footprint,
             placement,
+            version: version_of(index_key),
             meta,
         })
     }
@@ -233,19 +231,12 @@ impl ObjectHead {
             sequence,
             home,
             footprint,
-            placement: decode_placement(fields)?,
-            // The metadata begins with these two (`ObjectMeta::encode`).
+            placement: Placement::decode_whole(fields)?,
+            // The metadata begins with these (`ObjectMeta::encode`).
             modified_unix_ms: fields.u64()?,
             size: fields.u64()?,
+            version_number: fields.u64()?,
         })
-    }
-
-    /// The blob that holds the payload, if one does.
-    pub(crate) fn blob(&self) -> Option<u64> {
-        match self.placement {
-            Placement::Inline { .. } => None,
-            Placement::Blob { blob } => Some(blob),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a record of the log means to the index.
 
-use super::entry::{BucketState, Home, IndexKey, Latest, ObjectEntry, Tombstone, index_key};
+use super::entry::{BucketState, Home, IndexKey, Latest, ObjectEntry, Tombstone, index_key, version_of};
 use crate::record::{Action, Record};
 use proto::s3::bucket::BucketId;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// A record as the index keeps it.
 #[derive(Debug, Clone)]
 pub enum Indexed {
-    /// An object or a tombstone.
+    /// A row or its tombstone.
     Entry(IndexKey, Latest),
     /// A bucket's state.
     Bucket(BucketId, BucketState),
@@ -18,12 +18,14 @@ impl Indexed {
     /// A record that lies at `home` and keeps `footprint` bytes of the log alive.
     pub fn new(record: Record, home: Home, footprint: u32) -> Self {
         let sequence = record.sequence;
+        let index_key = index_key(record.bucket, &record.row);
         let latest = match record.action {
             Action::Put(meta, placement) => Latest::Object(Arc::new(ObjectEntry {
                 sequence,
                 home,
                 footprint,
                 placement,
+                version: version_of(&index_key),
                 meta: *meta,
             })),
             Action::Delete { origin_segment } => Latest::Tombstone(Tombstone {
@@ -43,6 +45,6 @@ impl Indexed {
                 return Self::Bucket(record.bucket, state);
             }
         };
-        Self::Entry(index_key(record.bucket, &record.key), latest)
+        Self::Entry(index_key, latest)
     }
 }

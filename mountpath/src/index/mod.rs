@@ -11,28 +11,34 @@ pub mod entry;
 pub mod error;
 mod file_header;
 pub mod indexed;
+mod merge;
 mod page;
 pub mod recent;
+pub mod row;
 mod tables;
 #[cfg(test)]
 mod tests;
 pub mod threads;
+mod version_page;
 
 use crate::{
     error::StoreError,
     index::{
         cache::EntryCache,
         database::{Applied, Changes, Totals},
-        entry::{BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry, index_key},
+        entry::{BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry},
         indexed::Indexed,
         recent::{Merging, Recent},
+        row::{NUMBERED_ROWS, name_prefix, newest_key, object_key},
         threads::IndexThreads,
     },
     limits::SCAN_ENTRIES,
+    record::Placement,
 };
 use proto::s3::{
     bucket::BucketId,
     listing::{ListPage, ListQuery},
+    version::UploadId,
 };
 use std::{
     cell::{Cell, RefCell},
@@ -76,7 +82,7 @@ impl ShardIndex {
         &self.threads
     }
 
-    /// What is known of a key without asking the database; `None`: it has to be asked.
+    /// What is known of a key's null version without asking the database; `None`: it has to be asked.
     pub fn known(&self, bucket: BucketId, key: &[u8]) -> Option<Option<Arc<ObjectEntry>>> {
         let recent = self.recent.borrow();
         recent.with_key(bucket, key, |index_key| self.known_in(&recent, index_key))
@@ -92,17 +98,26 @@ impl ShardIndex {
         }
     }
 
-    /// The object a key holds. When this returns, and until the next await, it is the truth.
+    /// The null version of a key. When this returns, and until the next await, it is the truth.
     pub async fn lookup(&self, bucket: BucketId, key: &[u8]) -> Result<Option<Arc<ObjectEntry>>, StoreError> {
+        match self.known(bucket, key) {
+            Some(known) => Ok(known),
+            None => self.lookup_row(object_key(bucket, key)).await,
+        }
+    }
+
+    /// What a row holds. When this returns, and until the next await, it is the truth.
+    pub async fn lookup_row(&self, index_key: IndexKey) -> Result<Option<Arc<ObjectEntry>>, StoreError> {
         loop {
-            if let Some(known) = self.known(bucket, key) {
+            let known = self.known_in(&self.recent.borrow(), &index_key);
+            if let Some(known) = known {
                 return Ok(known);
             }
             let generation = self.generation.get();
-            let index_key = index_key(bucket, key);
             let found = self.threads.lookup(Arc::clone(&index_key)).await?;
-            // Meanwhile the key may have changed, and that change may even have been merged: then it is asked again.
-            if let Some(known) = self.known(bucket, key) {
+            // Meanwhile the row may have changed, and that change may even have been merged: then it is asked again.
+            let known = self.known_in(&self.recent.borrow(), &index_key);
+            if let Some(known) = known {
                 return Ok(known);
             }
             if self.generation.get() == generation {
@@ -115,6 +130,44 @@ impl ShardIndex {
                 });
             }
         }
+    }
+
+    /// The newest numbered version of a key, as long as `is_current` says that nothing has changed.
+    pub async fn newest_numbered(
+        &self,
+        bucket: BucketId,
+        key: &[u8],
+        is_current: impl Fn() -> bool,
+    ) -> Result<Option<Arc<ObjectEntry>>, StoreError> {
+        let name: IndexKey = name_prefix(bucket, NUMBERED_ROWS, key).into();
+        loop {
+            if let Some(entry) = self.cache.entry(&name) {
+                return Ok(Some(entry));
+            }
+            let generation = self.generation.get();
+            let found = self.first_rows(&name, None, 1).await?;
+            if self.generation.get() == generation || !is_current() {
+                let newest = found.into_iter().next().map(|(_, entry)| entry);
+                if let Some(entry) = newest.as_ref().filter(|_| is_current()) {
+                    self.cache.insert(Arc::clone(&name), Arc::clone(entry));
+                }
+                return Ok(newest);
+            }
+        }
+    }
+
+    /// The first rows whose index keys begin with `prefix` and are greater than `after`, with what they hold.
+    pub async fn first_rows(
+        &self,
+        prefix: &[u8],
+        after: Option<IndexKey>,
+        limit: usize,
+    ) -> Result<Vec<(IndexKey, Arc<ObjectEntry>)>, StoreError> {
+        let overlays = self.recent.borrow().overlays();
+        let prefix = prefix.to_vec();
+        self.threads
+            .read(move |database| database.first_rows(&prefix, after.as_deref(), limit, &overlays))
+            .await
     }
 
     /// A page of a bucket.
@@ -141,23 +194,40 @@ impl ShardIndex {
             .await
     }
 
-    /// Makes a durable change visible. Returns the blob of the object it replaced, if that is known already; what is
-    /// not known is found when the change is merged.
-    pub fn publish(&self, index_key: IndexKey, latest: Latest) -> Option<u64> {
+    /// Makes a durable change visible. Returns where what it replaced lies, if that is known already; what is not known
+    /// is found when the change is merged.
+    pub fn publish(&self, index_key: IndexKey, latest: Latest) -> Option<Placement> {
         let replaced = self.known_in(&self.recent.borrow(), &index_key).flatten();
-        let replaced_blob = replaced.and_then(|entry| entry.blob());
-        let blob = match &latest {
-            Latest::Object(entry) => {
-                self.cache.insert(Arc::clone(&index_key), Arc::clone(entry));
-                entry.blob()
-            }
-            Latest::Tombstone(_) => {
-                self.cache.remove(&index_key);
-                None
-            }
-        };
+        self.publish_newest(&index_key, &latest);
+        match &latest {
+            Latest::Object(entry) => self.cache.insert(Arc::clone(&index_key), Arc::clone(entry)),
+            Latest::Tombstone(_) => self.cache.remove(&index_key),
+        }
         self.recent.borrow_mut().insert(index_key, latest);
-        replaced_blob.filter(|replaced| blob != Some(*replaced))
+        replaced.map(|entry| entry.placement)
+    }
+
+    /// Keeps the newest numbered version of a key true, where it is cached.
+    fn publish_newest(&self, index_key: &[u8], latest: &Latest) {
+        let Some(name) = newest_key(index_key) else {
+            return;
+        };
+        match (latest, self.cache.entry(name)) {
+            (Latest::Object(entry), Some(cached)) if entry.meta.version_number >= cached.meta.version_number => {
+                self.cache.insert(name.into(), Arc::clone(entry));
+            }
+            // One that is new is the newest there is.
+            (Latest::Object(entry), None) if entry.meta.version_number == entry.sequence => {
+                self.cache.insert(name.into(), Arc::clone(entry));
+            }
+            (Latest::Object(_), _) => {}
+            (Latest::Tombstone(_), _) => self.cache.remove(name),
+        }
+    }
+
+    /// The parts of an upload are to be forgotten with the next merge.
+    pub fn forget_parts(&self, bucket: BucketId, upload: UploadId) {
+        self.recent.borrow_mut().insert_dead_upload(bucket, upload);
     }
 
     /// Makes a bucket's durable state known.
@@ -213,13 +283,13 @@ impl ShardIndex {
         if let Some(sequence) = touched {
             self.recent
                 .borrow_mut()
-                .touch(index_key(bucket, key), sequence, unix_ms);
+                .touch(object_key(bucket, key), sequence, unix_ms);
         }
     }
 
     /// When an object was last read, milliseconds since the epoch.
     pub async fn accessed(&self, bucket: BucketId, key: &[u8]) -> Result<Option<u64>, StoreError> {
-        let index_key = index_key(bucket, key);
+        let index_key = object_key(bucket, key);
         let Some(entry) = self.lookup(bucket, key).await? else {
             return Ok(None);
         };
@@ -255,6 +325,7 @@ impl ShardIndex {
                     entries: Some(&merging.entries),
                     buckets: &merging.buckets,
                     accessed: &merging.accessed,
+                    dead_uploads: &merging.dead_uploads,
                     checkpoint: Some(merging.checkpoint),
                     ..Changes::default()
                 })
@@ -304,6 +375,9 @@ impl ShardIndex {
         for (key, latest) in entries.iter() {
             if let Latest::Object(entry) = latest {
                 self.cache.relocate(key, entry);
+                if let Some(name) = newest_key(key) {
+                    self.cache.relocate(&name.into(), entry);
+                }
             }
         }
         let mut known = self.buckets.borrow_mut();

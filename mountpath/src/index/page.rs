@@ -1,23 +1,28 @@
-//! Reads that merge the database with memtables.
+//! Pages of a bucket: the database merged with memtables. A page costs what it holds, since rolled-up prefixes are skipped by
+//! seeking.
 
 use super::{
-    entry::{Home, IndexKey, Latest, Memtable, ObjectEntry, decode_listed, decode_sequence, index_key},
+    entry::{Home, IndexKey, Memtable, ObjectEntry, split_index_key},
     error::DatabaseError,
-    tables::{Bytes, Reader},
+    merge::{Held, Merge},
+    row::{NULL_ROWS, PART_ROWS, Row, UPLOAD_ROWS, object_key, prefix, seek_name, watched_parts},
+    tables::Reader,
+    version_page,
 };
-use crate::limits::LISTING_STEPS_MAX;
-use imbl::{ordmap::RangedIter, shared_ptr::DefaultSharedPtr};
 use proto::{
     s3::{
         bucket::BucketId,
-        listing::{ListEntry, ListPage, ListQuery, ListedObject, PageBuilder, ScanStep, scan_start},
+        listing::{
+            ListEntry, ListPage, ListQuery, ListScope, ListedUpload, PageBuilder, ScanStep, prefix_successor,
+            scan_start,
+        },
+        version::UploadId,
     },
     wire::WireError,
 };
-use redb::AccessGuard;
-use std::ops::Bound;
+use std::{ops::Bound, sync::Arc};
 
-/// Sequence and place of the newest record of a key.
+/// Sequence and place of the newest record of a row.
 pub(crate) fn newest(
     reader: &Reader,
     index_key: &[u8],
@@ -42,274 +47,177 @@ pub(crate) fn newest(
     })
 }
 
-/// A page of a bucket; costs what it holds, since rolled-up prefixes are skipped by seeking.
+/// A page of a bucket.
 pub(crate) fn page(
     reader: &Reader,
     bucket: BucketId,
     query: &ListQuery,
     overlays: &[Memtable],
 ) -> Result<ListPage, DatabaseError> {
-    let mut builder = PageBuilder::new(query);
+    match query.scope {
+        ListScope::Objects => objects(reader, bucket, query, overlays),
+        ListScope::Newest | ListScope::Versions { .. } => version_page::page(reader, bucket, query, overlays),
+        ListScope::Uploads { .. } => uploads(reader, bucket, query, overlays),
+    }
+}
+
+fn objects(
+    reader: &Reader,
+    bucket: BucketId,
+    query: &ListQuery,
+    overlays: &[Memtable],
+) -> Result<ListPage, DatabaseError> {
     let (start, inclusive) = scan_start(query);
-    let start = index_key(bucket, &start);
+    let start = object_key(bucket, &start);
     let from = if inclusive {
         Bound::Included(&*start)
     } else {
         Bound::Excluded(&*start)
     };
-    let mut merge = Merge::open(reader, bucket, from, overlays)?;
-    while let Some(newest) = merge.newest()? {
-        let mut undecoded = None;
-        let step = match newest
-            .key
-            .get(BUCKET_BYTES..)
-            .and_then(|key| std::str::from_utf8(key).ok())
-        {
-            Some(key) => builder.offer(key, || {
-                ListEntry::Object(newest.listed(key).unwrap_or_else(|error| {
-                    undecoded = Some(error);
-                    placeholder(key)
-                }))
-            }),
+    let mut merge = Merge::open(reader, (bucket, NULL_ROWS), from, overlays)?;
+    let mut builder = PageBuilder::new(query);
+    while let Some(held) = merge.held()? {
+        let key = held.key.get(OBJECT_KEY_AT..).map(std::str::from_utf8);
+        let step = match key {
+            Some(Ok(key)) => offer(&mut builder, key, || held.listed(key).map(ListEntry::Object))?,
             // S3 keys are UTF-8; no other can be listed.
-            None => ScanStep::Next,
+            _ => ScanStep::Next,
         };
-        if let Some(error) = undecoded {
-            return Err(error.into());
-        }
         match step {
             ScanStep::Next => merge.step()?,
-            ScanStep::Seek(next) => merge.seek(&index_key(bucket, &next))?,
+            ScanStep::Seek(next) => merge.seek(&object_key(bucket, &next))?,
             ScanStep::Stop => break,
         }
     }
     Ok(builder.finish())
 }
 
-const BUCKET_BYTES: usize = size_of::<u64>();
+/// Where the key begins in the index key of a null version.
+const OBJECT_KEY_AT: usize = size_of::<u64>() + 1;
 
-/// Stands where a row could not be decoded, until the error is returned.
-fn placeholder(key: &str) -> ListedObject {
-    ListedObject {
-        key: key.to_owned(),
-        size: 0,
-        modified_unix_ms: 0,
-        etag: String::new(),
-        storage_class: None,
-    }
-}
-
-type Row = (AccessGuard<'static, Bytes>, AccessGuard<'static, Bytes>);
-
-/// The database's objects and the memtables' records in key order.
-struct Merge<'a> {
-    reader: &'a Reader,
-    end: Option<[u8; BUCKET_BYTES]>,
-    rows: redb::Range<'static, Bytes, Bytes>,
-    row: Option<Row>,
-    /// The newest first.
-    layers: Vec<Layer<'a>>,
-}
-
-/// A memtable from some key on.
-struct Layer<'a> {
-    memtable: &'a Memtable,
-    rest: RangedIter<'a, IndexKey, Latest, DefaultSharedPtr>,
-    head: Option<(&'a IndexKey, &'a Latest)>,
-}
-
-/// The object a key holds, from wherever its newest record is.
-struct Newest<'m> {
-    key: &'m [u8],
-    object: Object<'m>,
-}
-
-enum Object<'m> {
-    Row(&'m [u8]),
-    Entry(&'m ObjectEntry),
-}
-
-impl Newest<'_> {
-    fn listed(&self, key: &str) -> Result<ListedObject, WireError> {
-        match self.object {
-            Object::Row(row) => decode_listed(key, row),
-            Object::Entry(entry) => Ok(entry.listed(key)),
-        }
-    }
-}
-
-/// Whether the key at the front of a merge is to be shown.
-enum Verdict {
-    Row,
-    Layer(usize),
-    Hidden,
-}
-
-impl<'a> Merge<'a> {
-    fn open(
-        reader: &'a Reader,
-        bucket: BucketId,
-        from: Bound<&[u8]>,
-        overlays: &'a [Memtable],
-    ) -> Result<Self, DatabaseError> {
-        let end = bucket.0.checked_add(1).map(u64::to_be_bytes);
-        let mut rows = reader.objects.range::<&[u8]>((from, until(&end)))?;
-        Ok(Self {
-            reader,
-            row: rows.next().transpose()?,
-            rows,
-            layers: overlays
-                .iter()
-                .map(|memtable| Layer::open(memtable, from, until(&end)))
-                .collect(),
-            end,
-        })
-    }
-
-    /// The first object from here on; moves past keys that hold none.
-    fn newest(&mut self) -> Result<Option<Newest<'_>>, DatabaseError> {
-        let verdict = loop {
-            let Some(key) = self.key() else {
-                return Ok(None);
-            };
-            match self.judge(key)? {
-                Verdict::Hidden => self.step()?,
-                verdict => break verdict,
-            }
+fn uploads(
+    reader: &Reader,
+    bucket: BucketId,
+    query: &ListQuery,
+    overlays: &[Memtable],
+) -> Result<ListPage, DatabaseError> {
+    let (start, inclusive) = scan_start(query);
+    let within = match query.scope {
+        ListScope::Uploads { after } => after.filter(|_| inclusive && start == query.start_after.as_bytes()),
+        _ => None,
+    };
+    let start = match within {
+        Some(after) => Row::of_upload(&start, after).index_key(bucket).to_vec(),
+        None => seek_name(bucket, UPLOAD_ROWS, &start, !inclusive),
+    };
+    let from = match within {
+        Some(_) => Bound::Excluded(start.as_slice()),
+        None => Bound::Included(start.as_slice()),
+    };
+    let mut merge = Merge::open(reader, (bucket, UPLOAD_ROWS), from, overlays)?;
+    let mut builder = PageBuilder::new(query);
+    while let Some(held) = merge.held()? {
+        let step = match split_index_key(held.key).and_then(|(_, row)| Row::decode(row)) {
+            Some(Row::Upload(key, upload)) => match std::str::from_utf8(&key) {
+                Ok(key) => offer(&mut builder, key, || listed_upload(&held, key, upload))?,
+                Err(_) => ScanStep::Next,
+            },
+            _ => ScanStep::Next,
         };
-        Ok(match verdict {
-            Verdict::Row => self.row.as_ref().map(|(key, row)| Newest {
-                key: key.value(),
-                object: Object::Row(row.value()),
-            }),
-            Verdict::Layer(index) => self.layers.get(index).and_then(|layer| match layer.head {
-                Some((key, Latest::Object(entry))) => Some(Newest {
-                    key,
-                    object: Object::Entry(entry),
-                }),
-                _ => None,
-            }),
-            Verdict::Hidden => None,
-        })
-    }
-
-    /// The smallest key of all sources.
-    fn key(&self) -> Option<&[u8]> {
-        let row = self.row.as_ref().map(|(key, _)| key.value());
-        let layers = self.layers.iter().filter_map(|layer| layer.head).map(|(key, _)| &**key);
-        layers.chain(row).min()
-    }
-
-    fn judge(&self, key: &[u8]) -> Result<Verdict, DatabaseError> {
-        let mut newest: Option<(usize, &Latest)> = None;
-        for (index, layer) in self.layers.iter().enumerate() {
-            if let Some((candidate, latest)) = layer.head
-                && **candidate == *key
-                && newest.is_none_or(|(_, newest)| latest.sequence() > newest.sequence())
-            {
-                newest = Some((index, latest));
-            }
+        match step {
+            ScanStep::Next => merge.step()?,
+            ScanStep::Seek(next) => merge.seek(&seek_name(bucket, UPLOAD_ROWS, &next, false))?,
+            ScanStep::Stop => break,
         }
-        let row = self.row.as_ref().filter(|(candidate, _)| candidate.value() == key);
-        let Some((index, latest)) = newest else {
-            return Ok(Verdict::Row);
+    }
+    Ok(builder.finish())
+}
+
+fn listed_upload(held: &Held<'_>, key: &str, upload: UploadId) -> Result<ListEntry, WireError> {
+    let listed = held.listed(key)?;
+    Ok(ListEntry::Upload(ListedUpload {
+        key: listed.key,
+        upload,
+        initiated_unix_ms: listed.modified_unix_ms,
+        storage_class: listed.storage_class,
+    }))
+}
+
+/// The first rows whose index keys begin with `prefix` and are greater than `after`.
+pub(crate) fn first_rows(
+    reader: &Reader,
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+    overlays: &[Memtable],
+) -> Result<Vec<(IndexKey, Arc<ObjectEntry>)>, DatabaseError> {
+    let mut rows = Vec::new();
+    let Some((bucket, row)) = split_index_key(prefix) else {
+        return Ok(rows);
+    };
+    let Some(kind) = row.first() else {
+        return Ok(rows);
+    };
+    let from = after.map_or(Bound::Included(prefix), Bound::Excluded);
+    let mut merge = Merge::open(reader, (bucket, *kind), from, overlays)?;
+    while rows.len() < limit {
+        match merge.held()? {
+            Some(held) if held.key.starts_with(prefix) => rows.push((held.key.into(), held.entry()?)),
+            _ => break,
+        }
+        merge.step()?;
+    }
+    Ok(rows)
+}
+
+/// The first upload of which the database has parts after this one.
+pub(crate) fn next_upload_with_parts(
+    reader: &Reader,
+    after: Option<(BucketId, UploadId)>,
+) -> Result<Option<(BucketId, UploadId)>, DatabaseError> {
+    let (mut bucket, mut from) = match after {
+        None => (BucketId(0), prefix(BucketId(0), PART_ROWS)),
+        Some((bucket, upload)) => (
+            bucket,
+            prefix_successor(&watched_parts(bucket, upload)).unwrap_or_default(),
+        ),
+    };
+    loop {
+        let next = reader.objects.range::<&[u8]>(from.as_slice()..)?.next().transpose()?;
+        let Some((key, _)) = next else {
+            return Ok(None);
         };
-        if let Some((_, row)) = row {
-            if decode_sequence(row.value())? > latest.sequence() {
-                return Ok(Verdict::Row);
-            }
-        } else if latest.sequence() < self.reader.state.tombstone_sequence_max
-            && let Some(tombstone) = self.reader.tombstone(key)?
-            && tombstone.sequence > latest.sequence()
-        {
-            return Ok(Verdict::Hidden);
-        }
-        Ok(match latest {
-            Latest::Object(_) => Verdict::Layer(index),
-            Latest::Tombstone(_) => Verdict::Hidden,
-        })
-    }
-
-    /// Moves past the key at the front.
-    fn step(&mut self) -> Result<(), DatabaseError> {
-        // The row's key may lie in a page that goes when the row does, so the row moves last.
-        let Some(key) = self.key() else {
-            return Ok(());
+        let Some((found, row)) = split_index_key(key.value()) else {
+            return Ok(None);
         };
-        let is_row = self.row.as_ref().is_some_and(|(candidate, _)| candidate.value() == key);
-        let are_layers: Vec<bool> = self
-            .layers
-            .iter()
-            .map(|layer| layer.head.is_some_and(|(candidate, _)| **candidate == *key))
-            .collect();
-        for (layer, _) in self
-            .layers
-            .iter_mut()
-            .zip(are_layers)
-            .filter(|(_, is_at_key)| *is_at_key)
-        {
-            layer.head = layer.rest.next();
+        if let Some(Row::Part(upload, _)) = Row::decode(row) {
+            return Ok(Some((found, upload)));
         }
-        if is_row {
-            self.row = self.rows.next().transpose()?;
-        }
-        Ok(())
-    }
-
-    /// Moves to the first key that is not less than this one.
-    fn seek(&mut self, key: &[u8]) -> Result<(), DatabaseError> {
-        let past_end = self.end.as_ref().is_some_and(|end| key >= end.as_slice());
-        if past_end {
-            self.row = None;
-            self.layers.clear();
-            return Ok(());
-        }
-        for step in 0.. {
-            match &self.row {
-                Some((candidate, _)) if candidate.value() < key => {}
-                _ => break,
-            }
-            if step == LISTING_STEPS_MAX {
-                self.rows = self
-                    .reader
-                    .objects
-                    .range::<&[u8]>((Bound::Included(key), until(&self.end)))?;
-            }
-            self.row = self.rows.next().transpose()?;
-        }
-        for layer in &mut self.layers {
-            layer.seek(key, until(&self.end));
-        }
-        Ok(())
+        // Other rows of this bucket come before its parts; it has none if they come after.
+        bucket = match found == bucket && *key.value() > *prefix(bucket, PART_ROWS) {
+            true => BucketId(found.0.saturating_add(1)),
+            false => found,
+        };
+        from = prefix(bucket, PART_ROWS);
     }
 }
 
-fn until(end: &Option<[u8; BUCKET_BYTES]>) -> Bound<&[u8]> {
-    end.as_ref()
-        .map_or(Bound::Unbounded, |end| Bound::Excluded(end.as_slice()))
-}
-
-impl<'a> Layer<'a> {
-    fn open(memtable: &'a Memtable, from: Bound<&[u8]>, until: Bound<&[u8]>) -> Self {
-        let mut rest = memtable.range::<_, [u8]>((from, until));
-        Self {
-            memtable,
-            head: rest.next(),
-            rest,
-        }
-    }
-
-    fn seek(&mut self, key: &[u8], until: Bound<&[u8]>) {
-        for step in 0.. {
-            match self.head {
-                Some((candidate, _)) if **candidate < *key => {}
-                _ => break,
-            }
-            if step == LISTING_STEPS_MAX {
-                *self = Self::open(self.memtable, Bound::Included(key), until);
-                break;
-            }
-            self.head = self.rest.next();
-        }
+/// Offers an entry that may turn out not to be readable.
+pub(crate) fn offer(
+    builder: &mut PageBuilder<'_>,
+    key: &str,
+    entry: impl FnOnce() -> Result<ListEntry, WireError>,
+) -> Result<ScanStep, WireError> {
+    let mut undecoded = None;
+    let step = builder.offer(key, || {
+        entry().unwrap_or_else(|error| {
+            undecoded = Some(error);
+            // Stands there until the error is returned.
+            ListEntry::CommonPrefix(key.to_owned())
+        })
+    });
+    match undecoded {
+        Some(error) => Err(error),
+        None => Ok(step),
     }
 }

@@ -1,9 +1,12 @@
 //! What happened since the last merge: the newest record of each key, buckets, access times. While a merge runs, what
 //! it takes stays visible here.
 
-use super::entry::{BucketState, Checkpoint, IndexKey, Latest, Memtable};
+use super::{
+    entry::{BucketState, Checkpoint, IndexKey, Latest, Memtable},
+    row::NULL_ROWS,
+};
 use crate::{limits::TOUCHED_MAX, record::Placement};
-use proto::s3::bucket::BucketId;
+use proto::s3::{bucket::BucketId, version::UploadId};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},
@@ -28,6 +31,7 @@ struct Layer {
     accessed: HashMap<IndexKey, (u64, u64)>,
     memory_bytes: usize,
     blob_bytes: u64,
+    dead_uploads: Vec<(BucketId, UploadId)>,
     since: Option<Instant>,
     touched_since: Option<Instant>,
 }
@@ -40,16 +44,19 @@ pub struct Merging {
     pub buckets: Vec<(BucketId, BucketState)>,
     /// Access times: key, the object's sequence, milliseconds since the epoch.
     pub accessed: Vec<(IndexKey, u64, u64)>,
+    /// Uploads whose parts nothing keeps any more.
+    pub dead_uploads: Vec<(BucketId, UploadId)>,
     /// How far the log was published when this was taken.
     pub checkpoint: Checkpoint,
 }
 
 impl Recent {
-    /// Runs `with` on the index key of a key, made in a buffer that is kept.
+    /// Runs `with` on the index key of a key's null version, made in a buffer that is kept.
     pub fn with_key<T>(&self, bucket: BucketId, key: &[u8], with: impl FnOnce(&[u8]) -> T) -> T {
         let mut buffer = self.key.borrow_mut();
         buffer.clear();
         buffer.extend_from_slice(&bucket.0.to_be_bytes());
+        buffer.push(NULL_ROWS);
         buffer.extend_from_slice(key);
         with(&buffer)
     }
@@ -86,6 +93,12 @@ impl Recent {
         self.active.buckets.insert(bucket, state);
     }
 
+    /// Adds an upload whose parts are to be forgotten: all that it ever had were added before.
+    pub fn insert_dead_upload(&mut self, bucket: BucketId, upload: UploadId) {
+        self.active.since.get_or_insert_with(Instant::now);
+        self.active.dead_uploads.push((bucket, upload));
+    }
+
     /// Adds an access time. When there are too many, they are not noted until the next merge.
     pub fn touch(&mut self, key: IndexKey, sequence: u64, unix_ms: u64) {
         if self.active.accessed.len() < 2 * TOUCHED_MAX {
@@ -117,6 +130,7 @@ impl Recent {
             self.merging = Some(Arc::new(Merging {
                 entries: layer.entries,
                 buckets: layer.buckets.into_iter().collect(),
+                dead_uploads: layer.dead_uploads,
                 accessed: layer
                     .accessed
                     .into_iter()

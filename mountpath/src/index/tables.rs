@@ -18,6 +18,8 @@ const TOMBSTONES: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("tomb
 const BUCKETS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("buckets");
 /// Blob -> index key of the object that names it.
 const BLOBS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("blobs");
+/// Upload -> index key of the row that keeps its parts: the upload's own or the object's that was made of it.
+const UPLOADS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("uploads");
 /// Segment -> bytes of it that are alive.
 const SEGMENTS: TableDefinition<'_, u64, u64> = TableDefinition::new("segments");
 /// Index key -> sequence of the object, time of the last access in Unix milliseconds.
@@ -77,6 +79,7 @@ pub(crate) struct WriteTables<'t> {
     pub tombstones: Table<'t, Bytes, Bytes>,
     pub buckets: Table<'t, u64, Bytes>,
     pub blobs: Table<'t, u64, Bytes>,
+    pub uploads: Table<'t, u64, Bytes>,
     pub segments: Table<'t, u64, u64>,
     pub accessed: Table<'t, Bytes, (u64, u64)>,
     pub state: Table<'t, (), Bytes>,
@@ -90,6 +93,7 @@ impl<'t> WriteTables<'t> {
             tombstones: transaction.open_table(TOMBSTONES)?,
             buckets: transaction.open_table(BUCKETS)?,
             blobs: transaction.open_table(BLOBS)?,
+            uploads: transaction.open_table(UPLOADS)?,
             segments: transaction.open_table(SEGMENTS)?,
             accessed: transaction.open_table(ACCESSED)?,
             state: transaction.open_table(STATE)?,
@@ -102,6 +106,7 @@ pub(crate) struct Reader {
     pub objects: ReadOnlyTable<Bytes, Bytes>,
     pub buckets: ReadOnlyTable<u64, Bytes>,
     pub blobs: ReadOnlyTable<u64, Bytes>,
+    pub uploads: ReadOnlyTable<u64, Bytes>,
     pub segments: ReadOnlyTable<u64, u64>,
     pub accessed: ReadOnlyTable<Bytes, (u64, u64)>,
     pub state: State,
@@ -121,6 +126,7 @@ impl Reader {
             objects: transaction.open_table(OBJECTS)?,
             buckets: transaction.open_table(BUCKETS)?,
             blobs: transaction.open_table(BLOBS)?,
+            uploads: transaction.open_table(UPLOADS)?,
             segments: transaction.open_table(SEGMENTS)?,
             accessed: transaction.open_table(ACCESSED)?,
             state: State::decode(state.value())?,
@@ -131,7 +137,7 @@ impl Reader {
     /// The object a key holds.
     pub(crate) fn object(&self, index_key: &[u8]) -> Result<Option<Arc<ObjectEntry>>, DatabaseError> {
         let row = self.objects.get(index_key)?;
-        row.map(|row| Ok(Arc::new(ObjectEntry::decode(row.value())?)))
+        row.map(|row| Ok(Arc::new(ObjectEntry::decode(index_key, row.value())?)))
             .transpose()
     }
 

@@ -12,11 +12,14 @@ use crate::{
     error::StoreError,
     files::segment::AppendSegment,
     index::{
-        entry::{Home, Latest},
+        entry::{Home, Latest, split_index_key},
         indexed::Indexed,
+        row::Row,
     },
     io::{AlignedBuffer, spawn},
+    record::Placement,
 };
+use proto::s3::bucket::BucketId;
 use std::{io, rc::Rc, sync::Arc};
 
 impl Log {
@@ -143,42 +146,79 @@ impl Log {
     fn publish(&self, members: Vec<Member>, home: Home) {
         for member in members {
             let Member {
-                record,
+                records,
                 is_move,
-                footprint,
                 blob,
                 giver,
             } = member;
-            let indexed = Indexed::new(record, home, footprint);
-            if is_move {
-                giver.give(Ok(Outcome::Moved(indexed)));
-                continue;
-            }
-            self.published_bytes
-                .set(self.published_bytes.get() + u64::from(footprint));
             if let Some(blob) = blob {
                 blob.keep();
             }
-            giver.give(Ok(self.publish_one(indexed)));
+            let mut indexed = records
+                .into_iter()
+                .map(|(record, footprint)| (Indexed::new(record, home, footprint), footprint));
+            if is_move {
+                if let Some((moved, _)) = indexed.next() {
+                    giver.give(Ok(Outcome::Moved(moved)));
+                }
+                continue;
+            }
+            let mut outcome = None;
+            let mut replaced = Vec::new();
+            for (indexed, footprint) in indexed {
+                let published = self.published_bytes.get() + u64::from(footprint);
+                self.published_bytes.set(published);
+                let of_row = self.publish_one(indexed, &mut replaced);
+                outcome.get_or_insert(of_row);
+            }
+            self.give_up(&replaced, outcome.as_ref());
+            giver.give(outcome.ok_or(StoreError::ReadOnly));
         }
     }
 
-    fn publish_one(&self, indexed: Indexed) -> Outcome {
-        let (key, latest) = match indexed {
+    fn publish_one(&self, indexed: Indexed, replaced: &mut Vec<(BucketId, Placement)>) -> Outcome {
+        let (index_key, latest) = match indexed {
             Indexed::Bucket(bucket, state) => {
                 self.index.publish_bucket(bucket, state.clone());
                 return Outcome::Bucket(state);
             }
-            Indexed::Entry(key, latest) => (key, latest),
+            Indexed::Entry(index_key, latest) => (index_key, latest),
         };
         let outcome = match &latest {
             Latest::Object(entry) => Outcome::Put(Arc::clone(entry)),
             Latest::Tombstone(_) => Outcome::Deleted,
         };
-        if let Some(replaced) = self.index.publish(key, latest) {
-            self.blobs.give_up(replaced);
+        let split = split_index_key(&index_key);
+        if !self.watches.is_empty()
+            && let Some((bucket, row)) = split
+            && let Some(row) = Row::decode(row)
+        {
+            self.watches.note(&row.watched(bucket));
         }
+        let bucket = split.map(|(bucket, _)| bucket);
+        let before = self.index.publish(index_key, latest);
+        replaced.extend(bucket.zip(before));
         outcome
+    }
+
+    /// Gives back what the rows of a change held before, unless the change has only passed it on.
+    fn give_up(&self, replaced: &[(BucketId, Placement)], outcome: Option<&Outcome>) {
+        let kept = match outcome {
+            Some(Outcome::Put(entry)) => Some(entry.placement),
+            _ => None,
+        };
+        for (bucket, placement) in replaced {
+            if let Some(blob) = placement.blob()
+                && kept.and_then(Placement::blob) != Some(blob)
+            {
+                self.blobs.give_up(blob);
+            }
+            if let Some(upload) = placement.upload()
+                && kept.and_then(Placement::upload) != Some(upload)
+            {
+                self.uploads.give_up(*bucket, upload);
+            }
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 
 use super::{
     Change, Log, NewPayload, Outcome,
-    queue::{Pending, sizes},
+    queue::{Pending, record_count, sizes},
+    rows::{self, Payload, RowChange},
 };
 use crate::{
     batch::HEADER_BYTES,
@@ -29,9 +30,9 @@ pub(super) struct Draft {
 
 /// A change in a batch.
 pub(super) struct Member {
-    pub record: Record,
+    /// Its records, with the bytes of the log each keeps alive; the first says what became of it.
+    pub records: Vec<(Record, u32)>,
     pub is_move: bool,
-    pub footprint: u32,
     pub blob: Option<NewBlob>,
     pub giver: Giver<Result<Outcome, StoreError>>,
 }
@@ -47,7 +48,6 @@ impl Log {
         let accepted: Vec<(u64, Pending)> = pending
             .into_iter()
             .filter_map(|change| self.accept(change, &mut buckets))
-            .map(|change| (self.sequence(&change), change))
             .collect();
         let records_bytes: usize = accepted.iter().map(|(_, change)| sizes(change).1).sum();
         let offset = (HEADER_BYTES + records_bytes).next_multiple_of(DIRECT_ALIGNMENT);
@@ -62,39 +62,43 @@ impl Log {
         // Payloads that are written from their own buffers come last, so that everything copied is one write.
         let (buffered, rest): (Vec<_>, Vec<_>) = accepted
             .into_iter()
-            .partition(|(_, change)| matches!(change.change, Change::Put(_, NewPayload::Buffered(_))));
+            .partition(|(_, change)| rows::is_buffered(&change.change));
         let mut states = BucketStates::new();
         for (sequence, change) in rest.into_iter().chain(buffered) {
             self.place(sequence, change, segment, &mut draft, &mut states);
         }
         // What arrived last becomes visible last.
-        draft.members.sort_by_key(|member| member.record.sequence);
+        draft
+            .members
+            .sort_by_key(|member| member.records.first().map(|(record, _)| record.sequence));
         draft.length = draft.length.next_multiple_of(DIRECT_ALIGNMENT);
         draft
     }
 
     /// A PUT into a fenced bucket is refused; a fence and a PUT may meet in one batch, and the order of arrival decides.
-    fn accept(&self, change: Pending, buckets: &mut BucketStates) -> Option<Pending> {
-        match &change.change {
-            Change::Put(..) if self.bucket_state(change.bucket, buckets).1 => {
-                change.giver.give(Err(StoreError::Fenced));
-                None
-            }
-            Change::Fence(fenced) => {
-                let name = self.bucket_state(change.bucket, buckets).0;
-                buckets.insert(change.bucket, (name, *fenced));
-                Some(change)
-            }
-            _ => Some(change),
+    /// So it does of changes that depend on what others change. Numbers are given in that order.
+    fn accept(&self, change: Pending, buckets: &mut BucketStates) -> Option<(u64, Pending)> {
+        if rows::adds(&change.change) && self.bucket_state(change.bucket, buckets).1 {
+            change.giver.give(Err(StoreError::Fenced));
+            return None;
         }
-    }
-
-    /// Numbers are given in the order of arrival; a copy keeps the number it has.
-    fn sequence(&self, change: &Pending) -> u64 {
-        match &change.change {
+        if change.watches.iter().any(|watch| watch.has_changed()) {
+            change.giver.give(Ok(Outcome::Stale(change.change)));
+            return None;
+        }
+        if let Change::Fence(fenced) = &change.change {
+            let name = self.bucket_state(change.bucket, buckets).0;
+            buckets.insert(change.bucket, (name, *fenced));
+        }
+        let sequence = match &change.change {
+            // A copy keeps the number it has.
             Change::Move(record, _) => record.sequence,
-            _ => self.take_number(),
+            other => self.take_numbers(record_count(other) as u64),
+        };
+        if !self.watches.is_empty() {
+            rows::note_watched(&change, sequence, &self.watches);
         }
+        Some((sequence, change))
     }
 
     fn bucket_state(&self, bucket: BucketId, of_batch: &BucketStates) -> (String, bool) {
@@ -111,68 +115,94 @@ impl Log {
             key,
             change,
             giver,
+            ..
         } = pending;
-        let mut blob_held = None;
-        let mut is_move = false;
-        let action = match change {
-            Change::Delete => Action::Delete {
-                origin_segment: segment,
-            },
+        let mut member = Member {
+            records: Vec::new(),
+            is_move: matches!(change, Change::Move(..)),
+            blob: None,
+            giver,
+        };
+        let rows = match change {
             Change::Fence(fenced) => {
                 let name = self.bucket_state(bucket, states).0;
                 states.insert(bucket, (name.clone(), fenced));
-                Action::Bucket { name, fenced }
+                draft.add(&mut member, bucket_record(sequence, bucket, name, fenced));
+                Vec::new()
             }
             Change::Name(name) => {
                 let fenced = self.bucket_state(bucket, states).1;
                 states.insert(bucket, (name.clone(), fenced));
-                Action::Bucket { name, fenced }
-            }
-            Change::Put(meta, NewPayload::Blob(blob)) => {
-                let placement = Placement::Blob { blob: blob.id() };
-                blob_held = Some(blob);
-                Action::Put(meta, placement)
-            }
-            Change::Put(meta, NewPayload::Small(bytes)) => {
-                let placement = draft.place_copy(&meta, bytes);
-                Action::Put(meta, placement)
-            }
-            Change::Put(meta, NewPayload::Buffered(buffer)) => {
-                let placement = draft.place_buffer(&meta, buffer);
-                Action::Put(meta, placement)
+                draft.add(&mut member, bucket_record(sequence, bucket, name, fenced));
+                Vec::new()
             }
             Change::Move(record, payload) => {
-                is_move = true;
-                match record.action {
-                    Action::Put(meta, Placement::Inline { .. }) => {
-                        let placement = draft.place_copy(&meta, payload);
-                        Action::Put(meta, placement)
-                    }
-                    other => other,
+                let mut record = *record;
+                if let Action::Put(meta, placement @ Placement::Inline { .. }) = &mut record.action {
+                    *placement = draft.place_copy(meta, payload);
                 }
+                draft.add(&mut member, record);
+                Vec::new()
             }
+            change => rows::of_change(change, &key, sequence),
         };
-        let record = Record {
-            sequence,
-            bucket,
-            key,
-            action,
-        };
-        let start = draft.records.len();
-        record.encode(&mut draft.records);
-        draft.record_count += 1;
-        let footprint = footprint(draft.records.len() - start, &record.action);
-        draft.members.push(Member {
-            record,
-            is_move,
-            footprint,
-            blob: blob_held,
-            giver,
-        });
+        for (sequence, (row, change)) in (sequence..).zip(rows) {
+            let action = draft.action(change, segment, &mut member);
+            let row = row.encode();
+            draft.add(
+                &mut member,
+                Record {
+                    sequence,
+                    bucket,
+                    row,
+                    action,
+                },
+            );
+        }
+        draft.members.push(member);
+    }
+}
+
+fn bucket_record(sequence: u64, bucket: BucketId, name: String, fenced: bool) -> Record {
+    Record {
+        sequence,
+        bucket,
+        row: Vec::new(),
+        action: Action::Bucket { name, fenced },
     }
 }
 
 impl Draft {
+    /// What a record does, with a place for its payload.
+    fn action(&mut self, change: RowChange, segment: u64, member: &mut Member) -> Action {
+        match change {
+            RowChange::Remove => Action::Delete {
+                origin_segment: segment,
+            },
+            RowChange::Put(meta, payload) => {
+                let placement = match payload {
+                    Payload::Placed(placement) => placement,
+                    Payload::New(NewPayload::Blob(blob)) => {
+                        let placement = Placement::Blob { blob: blob.id() };
+                        member.blob = Some(blob);
+                        placement
+                    }
+                    Payload::New(NewPayload::Small(bytes)) => self.place_copy(&meta, bytes),
+                    Payload::New(NewPayload::Buffered(buffer)) => self.place_buffer(&meta, buffer),
+                };
+                Action::Put(meta, placement)
+            }
+        }
+    }
+
+    fn add(&mut self, member: &mut Member, record: Record) {
+        let start = self.records.len();
+        record.encode(&mut self.records);
+        self.record_count += 1;
+        let footprint = footprint(self.records.len() - start, &record.action);
+        member.records.push((record, footprint));
+    }
+
     fn place_copy(&mut self, meta: &ObjectMeta, bytes: Vec<u8>) -> Placement {
         let start = self.length.next_multiple_of(payload_alignment(meta.size));
         self.length = start + bytes.len();

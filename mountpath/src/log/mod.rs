@@ -5,7 +5,9 @@ mod append;
 mod draft;
 mod queue;
 pub mod reader;
+mod rows;
 mod tail;
+pub mod watch;
 
 use crate::{
     buffer::PooledBuffer,
@@ -14,6 +16,7 @@ use crate::{
     files::{
         blob::{Blobs, NewBlob},
         segment::{AppendSegment, Segments},
+        uploads::Uploads,
     },
     index::{
         ShardIndex,
@@ -23,9 +26,12 @@ use crate::{
     io::spawn,
     layout::ShardPaths,
     limits::{RECENT_ENTRIES_MAX, SPACE_MAKING_BYTES},
-    record::{ObjectMeta, Record},
+    record::{ObjectMeta, Placement, Record},
 };
-use proto::s3::bucket::BucketId;
+use proto::s3::{
+    bucket::BucketId,
+    version::{UploadId, VersionId, Versioning},
+};
 use queue::Pending;
 use std::{
     cell::{Cell, RefCell},
@@ -33,6 +39,7 @@ use std::{
     rc::Rc,
     sync::Arc,
 };
+use watch::{Watch, Watches};
 
 /// A payload on its way to the log or already in a blob.
 pub enum NewPayload {
@@ -44,12 +51,42 @@ pub enum NewPayload {
     Blob(NewBlob),
 }
 
+/// Which version of a key a write makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewVersion {
+    /// The null version, in place of the one before.
+    Null,
+    /// One more.
+    Numbered,
+}
+
+impl From<Versioning> for NewVersion {
+    fn from(versioning: Versioning) -> Self {
+        match versioning {
+            Versioning::Enabled => Self::Numbered,
+            Versioning::Unversioned | Versioning::Suspended => Self::Null,
+        }
+    }
+}
+
 /// What to do with a key.
 pub enum Change {
     /// Hold this object.
-    Put(Box<ObjectMeta>, NewPayload),
-    /// Hold nothing.
-    Delete,
+    Put(NewVersion, Box<ObjectMeta>, NewPayload),
+    /// Hold a delete marker, made at this time in milliseconds since the epoch.
+    Mark(NewVersion, u64),
+    /// Hold a version no longer.
+    Delete(VersionId),
+    /// Hold a version with other metadata. Only with a watch: what lies elsewhere must still be its payload.
+    Edit(VersionId, Box<ObjectMeta>, KeptPayload),
+    /// Begin an upload.
+    BeginUpload(Box<ObjectMeta>),
+    /// Hold a part of an upload. Only with a watch.
+    PutPart(UploadId, u16, Box<ObjectMeta>, NewPayload),
+    /// Hold an object made of parts; the upload ends, and the other parts go. Only with a watch.
+    Complete(NewVersion, Box<ObjectMeta>, Vec<u16>),
+    /// End an upload, and with it its parts.
+    AbortUpload(UploadId),
     /// Fence the bucket, or lift its fence; the key is empty.
     Fence(bool),
     /// Remember the bucket's name; the key is empty.
@@ -58,13 +95,22 @@ pub enum Change {
     Move(Box<Record>, Vec<u8>),
 }
 
+/// A payload that stays where it is.
+pub enum KeptPayload {
+    /// Outside of the log.
+    InPlace(Placement),
+    /// In the log: it is copied, since a record and its payload lie together.
+    Copied(Vec<u8>),
+}
+
 /// What became of a change.
-#[derive(Debug, Clone)]
 pub enum Outcome {
-    /// The object is durable and visible.
+    /// The row is durable and visible.
     Put(Arc<ObjectEntry>),
-    /// The key holds nothing.
+    /// The row holds nothing.
     Deleted,
+    /// Something that was watched has changed; nothing was done.
+    Stale(Change),
     /// The bucket's state is this.
     Bucket(BucketState),
     /// The copy is durable; the index does not point to it yet.
@@ -116,6 +162,7 @@ pub struct Log {
     index: Rc<ShardIndex>,
     segments: Rc<Segments>,
     blobs: Rc<Blobs>,
+    uploads: Rc<Uploads>,
     queue: RefCell<VecDeque<Pending>>,
     tail: RefCell<Tail>,
     appends: Cell<bool>,
@@ -130,6 +177,7 @@ pub struct Log {
     recent_max: Option<usize>,
     is_behind: Cell<bool>,
     counters: LogCounters,
+    watches: Rc<Watches>,
 }
 
 /// What a log is made of.
@@ -148,6 +196,8 @@ pub struct LogParts {
     pub segments: Rc<Segments>,
     /// See [`Log`].
     pub blobs: Rc<Blobs>,
+    /// See [`Log`].
+    pub uploads: Rc<Uploads>,
     /// Where the log ended.
     pub tail: Tail,
     /// Bytes of recent entries at which appends wait for a merge; `None` where nobody merges by himself.
@@ -165,6 +215,7 @@ impl Log {
             index: parts.index,
             segments: parts.segments,
             blobs: parts.blobs,
+            uploads: parts.uploads,
             queue: RefCell::default(),
             tail: RefCell::new(parts.tail),
             appends: Cell::new(false),
@@ -177,6 +228,7 @@ impl Log {
             recent_max: parts.recent_bytes_max,
             is_behind: Cell::new(false),
             counters: LogCounters::default(),
+            watches: Rc::default(),
         })
     }
 
@@ -187,12 +239,24 @@ impl Log {
         key: Vec<u8>,
         change: Change,
     ) -> Receiver<Result<Outcome, StoreError>> {
+        self.submit_watching(bucket, key, change, Vec::new())
+    }
+
+    /// The same for a change that is given back when something watched has changed.
+    pub fn submit_watching(
+        self: &Rc<Self>,
+        bucket: BucketId,
+        key: Vec<u8>,
+        change: Change,
+        watches: Vec<Watch>,
+    ) -> Receiver<Result<Outcome, StoreError>> {
         let (giver, receiver) = completion();
         let is_copy = matches!(change, Change::Move(..));
         self.queue.borrow_mut().push_back(Pending {
             bucket,
             key,
             change,
+            watches,
             giver,
         });
         if is_copy {
@@ -251,10 +315,20 @@ impl Log {
 
     /// A number for a blob.
     pub fn take_number(&self) -> u64 {
+        self.take_numbers(1)
+    }
+
+    /// The first of so many numbers in a row.
+    fn take_numbers(&self, count: u64) -> u64 {
         let mut tail = self.tail.borrow_mut();
         let number = tail.next_number;
-        tail.next_number += 1;
+        tail.next_number += count;
         number
+    }
+
+    /// What is watched.
+    pub fn watches(&self) -> &Rc<Watches> {
+        &self.watches
     }
 
     /// Whether no change is under way: what the index says is all there is.

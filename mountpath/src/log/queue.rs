@@ -1,10 +1,11 @@
 //! Changes that wait, and how many of them make a batch.
 
-use super::{Change, Log, NewPayload, Outcome};
+use super::{Change, KeptPayload, Log, NewPayload, Outcome, watch::Watch};
 use crate::{
     completion::Giver,
     error::StoreError,
     limits::{BATCH_PAYLOAD_BYTES_MAX, BATCH_RECORD_COUNT_MAX, RECORDS_BYTES_MAX},
+    record::ObjectMeta,
 };
 use proto::s3::bucket::BucketId;
 use std::collections::VecDeque;
@@ -14,6 +15,8 @@ pub(super) struct Pending {
     pub bucket: BucketId,
     pub key: Vec<u8>,
     pub change: Change,
+    /// What must not have changed since it was decided.
+    pub watches: Vec<Watch>,
     pub giver: Giver<Result<Outcome, StoreError>>,
 }
 
@@ -81,21 +84,44 @@ impl Room {
     }
 }
 
-/// Upper bounds of a change's inline payload and record, in bytes.
+/// How many records a change makes.
+pub(super) fn record_count(change: &Change) -> usize {
+    match change {
+        // The object, the end of the upload, and of each part that is not wanted.
+        Change::Complete(_, _, dropped) => 2 + dropped.len(),
+        _ => 1,
+    }
+}
+
+/// Upper bounds of a change's inline payload and records, in bytes.
 pub(super) fn sizes(pending: &Pending) -> (usize, usize) {
     /// Fixed fields of any record.
-    const FIXED_BYTES: usize = 64;
-    let key = pending.key.len() + FIXED_BYTES;
+    const FIXED_BYTES: usize = 96;
+    // A zero byte of a key takes two in the key of a row.
+    let key = 2 * pending.key.len() + FIXED_BYTES;
     match &pending.change {
-        Change::Delete | Change::Fence(_) => (0, key),
+        Change::Delete(_) | Change::Fence(_) | Change::AbortUpload(_) => (0, key),
+        Change::Mark(..) => (0, key + ObjectMeta::default().encoded_bytes_max()),
         Change::Name(name) => (0, key + name.len()),
-        Change::Put(meta, payload) => {
+        Change::Put(_, meta, payload) | Change::PutPart(_, _, meta, payload) => {
             let inline = match payload {
                 NewPayload::Small(bytes) => bytes.len(),
                 NewPayload::Buffered(buffer) => buffer.size(),
                 NewPayload::Blob(_) => 0,
             };
             (inline, key + meta.encoded_bytes_max())
+        }
+        Change::Edit(_, meta, payload) => {
+            let inline = match payload {
+                KeptPayload::InPlace(_) => 0,
+                KeptPayload::Copied(bytes) => bytes.len(),
+            };
+            (inline, key + meta.encoded_bytes_max())
+        }
+        Change::BeginUpload(meta) => (0, key + meta.encoded_bytes_max()),
+        Change::Complete(_, meta, dropped) => {
+            let ends = key + FIXED_BYTES * dropped.len();
+            (0, key + meta.encoded_bytes_max() + ends)
         }
         Change::Move(record, payload) => (payload.len(), key + record.encoded_bytes_max()),
     }

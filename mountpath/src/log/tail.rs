@@ -1,8 +1,9 @@
 //! Where the next batch goes: the segment with room, the one made ahead, and what is left while the disk is full.
 
 use super::{
-    Change, Log, NewPayload,
+    Log,
     queue::{Pending, sizes},
+    rows,
 };
 use crate::{
     batch::HEADER_BYTES,
@@ -65,9 +66,7 @@ impl Log {
         if self.prepare_spare(Preparation::Reserved).await.is_ok() {
             return pending;
         }
-        let (puts, rest): (Vec<_>, Vec<_>) = pending
-            .into_iter()
-            .partition(|change| matches!(change.change, Change::Put(..)));
+        let (puts, rest): (Vec<_>, Vec<_>) = pending.into_iter().partition(|change| rows::adds(&change.change));
         for put in puts {
             put.giver.give(Err(StoreError::NoSpace));
         }
@@ -210,7 +209,7 @@ fn length_max(pending: &[Pending]) -> u64 {
     let mut buffered = false;
     for change in pending {
         let (payload, record) = sizes(change);
-        buffered |= matches!(change.change, Change::Put(_, NewPayload::Buffered(_)));
+        buffered |= rows::is_buffered(&change.change);
         length += record + payload.next_multiple_of(8);
         if payload >= DIRECT_ALIGNMENT {
             length += 2 * DIRECT_ALIGNMENT;

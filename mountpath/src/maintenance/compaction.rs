@@ -175,7 +175,7 @@ impl ShardStore {
             while let Some(lying) = living.next_if(|_| bytes < COMPACTION_CHUNK_BYTES) {
                 let record = &lying.record;
                 if self.is_forgettable(record, lying.home.segment) {
-                    let key = index_key(record.bucket, &record.key);
+                    let key = index_key(record.bucket, &record.row);
                     emptied.dropped.push((key, record.sequence));
                     continue;
                 }
@@ -194,7 +194,7 @@ impl ShardStore {
     async fn living(&self, records: Vec<Lying>) -> Result<Vec<Lying>, StoreError> {
         let of_keys = records.iter().filter(|lying| !is_of_bucket(&lying.record));
         let asked = of_keys
-            .map(|Lying { record, home }| (index_key(record.bucket, &record.key), record.sequence, *home))
+            .map(|Lying { record, home }| (index_key(record.bucket, &record.row), record.sequence, *home))
             .collect();
         let mut answers = self.index.current(asked).await?.into_iter();
         let living = records.into_iter().filter(|Lying { record, home }| {
@@ -222,9 +222,10 @@ impl ShardStore {
     async fn append_copies(&self, records: Vec<(Record, Vec<u8>)>, emptied: &mut Emptied) -> Result<(), StoreError> {
         let mut waiting = Vec::new();
         for (record, payload) in records {
-            let (bucket, key) = (record.bucket, record.key.clone());
+            // The record says which row it is; its length is counted as that of a key.
+            let (bucket, row) = (record.bucket, record.row.clone());
             let change = Change::Move(Box::new(record), payload);
-            waiting.push(self.log.submit(bucket, key, change));
+            waiting.push(self.log.submit(bucket, row, change));
         }
         for receiver in waiting {
             let outcome = receiver.wait().await.unwrap_or(Err(StoreError::ReadOnly))?;

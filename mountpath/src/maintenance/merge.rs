@@ -60,5 +60,8 @@ impl ShardStore {
         for blob in &applied.doomed_blobs {
             self.blobs.give_up(*blob);
         }
+        for (bucket, upload) in &applied.doomed_uploads {
+            self.uploads.give_up(*bucket, *upload);
+        }
     }
 }

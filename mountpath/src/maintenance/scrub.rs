@@ -2,10 +2,13 @@
 
 use crate::{
     error::StoreError,
-    index::entry::{IndexKey, split_index_key},
+    index::{
+        entry::{IndexKey, split_index_key},
+        row::Row,
+    },
     io::yield_now,
-    record::block_count,
-    shard_store::ShardStore,
+    record::{Placement, block_count},
+    shard_store::{ShardStore, described},
 };
 use proto::s3::bucket::BucketId;
 use std::sync::Arc;
@@ -28,7 +31,7 @@ pub struct ScrubProgress {
 pub struct DamagedObject {
     /// The bucket's name, or its number where no name is known.
     pub bucket: String,
-    /// The key.
+    /// The key; of what is not a null version, what it is.
     pub key: String,
     /// What is wrong.
     pub reason: String,
@@ -56,9 +59,7 @@ impl ShardStore {
         loop {
             let entries = self.index.scan(after).await?;
             for (index_key, _) in &entries {
-                if let Some((bucket, key)) = split_index_key(index_key) {
-                    self.scrub_object(bucket, key, &mut report).await?;
-                }
+                self.scrub_row(index_key, &mut report).await?;
                 progress(ScrubProgress {
                     objects: report.objects,
                     bytes: report.bytes,
@@ -73,8 +74,11 @@ impl ShardStore {
         }
     }
 
-    async fn scrub_object(&self, bucket: BucketId, key: &[u8], report: &mut ScrubReport) -> Result<(), StoreError> {
-        let verified = self.verify_object(bucket, key, report).await;
+    async fn scrub_row(&self, index_key: &IndexKey, report: &mut ScrubReport) -> Result<(), StoreError> {
+        let Some((bucket, row)) = split_index_key(index_key) else {
+            return Ok(());
+        };
+        let verified = self.verify_row(bucket, index_key, report).await;
         let reason = match verified {
             Ok(()) => return Ok(()),
             Err(StoreError::Damaged(reason) | StoreError::Io(reason)) => reason,
@@ -82,7 +86,10 @@ impl ShardStore {
         };
         let damaged = DamagedObject {
             bucket: self.index.bucket_name(bucket),
-            key: String::from_utf8_lossy(key).into_owned(),
+            key: match Row::decode(row) {
+                Some(Row::Null(key)) => String::from_utf8_lossy(&key).into_owned(),
+                _ => described(row),
+            },
             reason,
         };
         tracing::error!(
@@ -96,10 +103,20 @@ impl ShardStore {
         Ok(())
     }
 
-    async fn verify_object(&self, bucket: BucketId, key: &[u8], report: &mut ScrubReport) -> Result<(), StoreError> {
-        let Some(object) = self.open_object(bucket, key).await? else {
+    async fn verify_row(
+        &self,
+        bucket: BucketId,
+        index_key: &IndexKey,
+        report: &mut ScrubReport,
+    ) -> Result<(), StoreError> {
+        let Some(entry) = self.index.lookup_row(IndexKey::clone(index_key)).await? else {
             return Ok(());
         };
+        // Parts are rows of their own; delete markers and uploads have no payload.
+        if !matches!(entry.placement, Placement::Inline { .. } | Placement::Blob { .. }) {
+            return Ok(());
+        }
+        let object = self.open_entry(bucket, entry)?;
         report.objects += 1;
         for block in 0..block_count(object.entry.meta.size) {
             let bytes = self.read_block(&object, block, true).await?;

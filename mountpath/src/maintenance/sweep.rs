@@ -3,7 +3,7 @@
 
 use crate::{
     error::StoreError,
-    index::entry::{IndexKey, split_index_key},
+    index::entry::IndexKey,
     io::yield_now,
     limits::{BLOB_DIRECTORY_COUNT, SCAN_ENTRIES},
     record::Placement,
@@ -47,6 +47,7 @@ impl ShardStore {
             }
             yield_now().await;
         }
+        self.forget_orphan_parts().await?;
         self.find_missing_blobs(&mut report).await?;
         self.find_missing_segments(&mut report).await?;
         Ok(report)
@@ -67,6 +68,33 @@ impl ShardStore {
                 Ok(Ok(orphans.map(|(blob, _)| blob).collect()))
             })
             .await?
+    }
+
+    /// Parts of uploads that a crash has left without anything that keeps them.
+    async fn forget_orphan_parts(&self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let next = self
+                .index
+                .threads()
+                .write(move |database| {
+                    let Some((bucket, upload)) = database.next_upload_with_parts(after)? else {
+                        return Ok(None);
+                    };
+                    let is_kept = database.uploads_named(&[upload])?.contains(&true);
+                    Ok(Some((bucket, upload, is_kept)))
+                })
+                .await?;
+            let Some((bucket, upload, is_kept)) = next else {
+                return Ok(());
+            };
+            // Those of this run have numbers above all that the start saw.
+            if !is_kept && upload.0 < self.first_number {
+                self.uploads.give_up(bucket, upload);
+            }
+            after = Some((bucket, upload));
+            yield_now().await;
+        }
     }
 
     async fn find_missing_blobs(&self, report: &mut SweepReport) -> Result<(), StoreError> {
@@ -101,12 +129,9 @@ impl ShardStore {
         index_key: &IndexKey,
         report: &mut SweepReport,
     ) -> Result<(), StoreError> {
-        let Some((bucket, key)) = split_index_key(index_key) else {
-            return Ok(());
-        };
-        let entry = self.index.lookup(bucket, key).await?;
+        let entry = self.index.lookup_row(IndexKey::clone(index_key)).await?;
         if entry.is_some_and(|entry| entry.placement == Placement::Blob { blob }) {
-            let name = self.object_name(bucket, key);
+            let name = self.row_name(index_key);
             report.damage.push(format!("{name}: blob {blob:016x} is missing"));
         }
         Ok(())
@@ -123,11 +148,8 @@ impl ShardStore {
             let entries = self.index.scan(after).await?;
             for (index_key, entry) in &entries {
                 let inline = matches!(entry.placement, Placement::Inline { .. });
-                if inline
-                    && is_missing(&entry.home.segment)
-                    && let Some((bucket, key)) = split_index_key(index_key)
-                {
-                    let name = self.object_name(bucket, key);
+                if inline && is_missing(&entry.home.segment) {
+                    let name = self.row_name(index_key);
                     let segment = entry.home.segment;
                     report.damage.push(format!("{name}: segment {segment:016x} is missing"));
                 }

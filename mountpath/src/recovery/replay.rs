@@ -189,7 +189,7 @@ impl<'r> Replay<'r> {
         for (record, footprint) in batch.records {
             self.end.next_number = self.end.next_number.max(record.sequence + 1);
             if let Action::Put(_, Placement::Blob { blob }) = &record.action {
-                self.end.next_number = self.end.next_number.max(blob + 1);
+                self.end.next_number = self.end.next_number.max(blob.saturating_add(1));
             }
             self.record(record, home, footprint);
         }

@@ -10,7 +10,7 @@ use corelane_mountpath::{
         sleep, yield_now,
     },
     record::{ObjectMeta, Placement},
-    shard_store::{Change, NewPayload, OpenObject, Outcome, ShardStore, StoreOptions},
+    shard_store::{Change, NewPayload, NewVersion, OpenObject, Outcome, ShardStore, StoreOptions},
 };
 use proto::{
     digest::hasher::block_checksum,
@@ -19,6 +19,7 @@ use proto::{
         bucket::BucketId,
         listing::{ListEntry, ListPage, ListQuery},
         object::ObjectHeaders,
+        version::VersionId,
     },
 };
 use std::{
@@ -186,8 +187,9 @@ impl Store {
             checksum: None,
             headers: ObjectHeaders::default(),
             block_checksums: bytes.chunks(BLOCK_BYTES).map(block_checksum).collect(),
+            ..ObjectMeta::default()
         };
-        Ok(Change::Put(Box::new(meta), payload))
+        Ok(Change::Put(NewVersion::Null, Box::new(meta), payload))
     }
 
     pub fn submit(&self, bucket: BucketId, key: &str, change: Change) -> Waiting {
@@ -200,7 +202,7 @@ impl Store {
     }
 
     pub async fn delete(&self, bucket: BucketId, key: &str) -> Result<(), StoreError> {
-        self.submit(bucket, key, Change::Delete).done().await
+        self.submit(bucket, key, Change::Delete(VersionId::Null)).done().await
     }
 
     pub async fn fence(&self, bucket: BucketId, fenced: bool) -> Result<(), StoreError> {

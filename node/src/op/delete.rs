@@ -10,6 +10,7 @@ use mountpath::shard_store::Change;
 use proto::{
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
+    s3::version::VersionId,
 };
 
 /// Deletes the object, durably.
@@ -30,7 +31,9 @@ pub async fn run(
     let deleted = match shard.lookup(object.bucket.id, key).await {
         Ok(None) if shard.is_settled() => Ok(()),
         Ok(_) => {
-            let change = shard.change(object.bucket.id, key.to_vec(), Change::Delete).await;
+            let change = shard
+                .change(object.bucket.id, key.to_vec(), Change::Delete(VersionId::Null))
+                .await;
             change.map(drop)
         }
         Err(error) => Err(error),

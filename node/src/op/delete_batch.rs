@@ -10,7 +10,7 @@ use proto::{
     cluster::message::{DeleteBatch, DeleteBatchResult},
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
-    s3::bucket::BucketGrant,
+    s3::{bucket::BucketGrant, version::VersionId},
     wire::Decoder,
 };
 
@@ -37,7 +37,7 @@ pub async fn run(
         .iter()
         .map(|(shard, key)| {
             let (_, shard) = core.shard(*shard)?;
-            Some(shard.submit(bucket.id, key.clone().into_bytes(), Change::Delete))
+            Some(shard.submit(bucket.id, key.clone().into_bytes(), Change::Delete(VersionId::Null)))
         })
         .collect();
     let mut result = DeleteBatchResult::default();

@@ -14,7 +14,7 @@ use mountpath::{
     buffer::PooledBuffer,
     error::StoreError,
     record::ObjectMeta,
-    shard_store::{Change, NewPayload, ShardStore},
+    shard_store::{Change, NewPayload, NewVersion, ShardStore},
 };
 use proto::{
     auth::{body::BodyDecoder, chunked::ChunkSigner, payload::PayloadDeclaration, verify::Credential},
@@ -183,6 +183,7 @@ async fn receive(
         checksum: digests.checksum.clone().map(Into::into),
         headers,
         block_checksums: digests.block_checksums.clone(),
+        ..ObjectMeta::default()
     };
     if matches!(payload, NewPayload::Blob(_)) {
         // Brings what is replaced into memory, so that its space comes back at once and not at the next merge.
@@ -193,7 +194,7 @@ async fn receive(
         .change(
             object.bucket.id,
             object.key.clone().into_bytes(),
-            Change::Put(Box::new(meta), payload),
+            Change::Put(NewVersion::Null, Box::new(meta), payload),
         )
         .await?;
     Ok(digests)

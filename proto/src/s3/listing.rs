@@ -217,6 +217,10 @@ impl<'q> PageBuilder<'q> {
             page: ListPage::default(),
         }
     }
+    /// What is listed.
+    pub fn scope(&self) -> ListScope {
+        self.query.scope
+    }
     /// Offers the next key in order, or the next version or upload of one; `entry` is called only when it enters the page.
     pub fn offer(&mut self, key: &str, entry: impl FnOnce() -> ListEntry) -> ScanStep {
         let query = self.query;

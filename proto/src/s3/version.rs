@@ -97,7 +97,7 @@ impl fmt::Display for VersionId {
 }
 
 /// A multipart upload: the number of the record that began it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UploadId(pub u64);
 
 impl UploadId {

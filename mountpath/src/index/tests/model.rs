@@ -33,6 +33,7 @@ impl Batch {
             accessed: &self.accessed,
             drop_tombstones: &self.drop_tombstones,
             retire_segments: &self.retire_segments,
+            dead_uploads: &[],
             checkpoint: self.checkpoint,
         }
     }
@@ -156,6 +157,7 @@ impl Model {
         Applied {
             applied_at: None,
             doomed_blobs: doomed.into_iter().collect(),
+            doomed_uploads: Vec::new(),
             totals: self.totals(),
             segments: after
                 .into_iter()
@@ -270,7 +272,8 @@ impl Model {
 pub fn page_of(records: &BTreeMap<IndexKey, Latest>, bucket: u64, query: &ListQuery) -> ListPage {
     let mut names = BTreeMap::new();
     for (index_key, latest) in records {
-        let (in_bucket, key) = split_index_key(index_key).unwrap();
+        let (in_bucket, row) = split_index_key(index_key).unwrap();
+        let key = &row[1..];
         let key = std::str::from_utf8(key).unwrap();
         let Latest::Object(entry) = latest else {
             continue;

@@ -1,9 +1,11 @@
 //! Rows and keys as bytes.
 
 use crate::{
-    index::entry::{
-        BucketState, Home, ObjectEntry, ObjectHead, Tombstone, decode_listed, decode_sequence, index_key,
-        split_index_key,
+    index::{
+        entry::{
+            BucketState, Home, ObjectEntry, ObjectHead, Tombstone, decode_listed, decode_sequence, split_index_key,
+        },
+        row::{NULL_ROWS, object_key},
     },
     record::{ObjectMeta, Placement, block_count},
 };
@@ -13,7 +15,11 @@ use proto::{
         checksum::{Checksum, ChecksumAlgorithm},
         stored::StoredChecksum,
     },
-    s3::{bucket::BucketId, object::ObjectHeaders},
+    s3::{
+        bucket::BucketId,
+        object::ObjectHeaders,
+        version::{UploadId, VersionId},
+    },
 };
 
 fn headers() -> impl Strategy<Value = ObjectHeaders> {
@@ -40,6 +46,10 @@ fn object() -> impl Strategy<Value = ObjectEntry> {
     let placement = prop_oneof![
         any::<u32>().prop_map(|batch_offset| Placement::Inline { batch_offset }),
         any::<u64>().prop_map(|blob| Placement::Blob { blob }),
+        any::<u64>().prop_map(|upload| Placement::Parts {
+            upload: UploadId(upload)
+        }),
+        Just(Placement::Marker),
     ];
     let checksum = option::of(
         (vec(any::<u8>(), 32), option::of(any::<u16>())).prop_map(|(value, composite_parts)| StoredChecksum {
@@ -63,6 +73,7 @@ fn object() -> impl Strategy<Value = ObjectEntry> {
             home,
             footprint,
             placement,
+            version: VersionId::Null,
             meta: ObjectMeta {
                 modified_unix_ms,
                 size,
@@ -70,6 +81,9 @@ fn object() -> impl Strategy<Value = ObjectEntry> {
                 etag,
                 checksum,
                 headers,
+                version_number: sequence / 2,
+                tags: vec![("colour".to_owned(), "blue".to_owned())],
+                multipart: None,
                 block_checksums: (0..block_count(size)).map(|block| block ^ sequence).collect(),
             },
         }
@@ -80,7 +94,7 @@ proptest! {
     #[test]
     fn objects_round_trip(entry in object(), key in ".{0,12}") {
         let row = entry.encode();
-        prop_assert_eq!(&ObjectEntry::decode(&row).unwrap(), &entry);
+        prop_assert_eq!(&ObjectEntry::decode(&[], &row).unwrap(), &entry);
         prop_assert_eq!(decode_sequence(&row).unwrap(), entry.sequence);
         let head = ObjectHead::decode(&row).unwrap();
         prop_assert_eq!(head, ObjectHead {
@@ -90,15 +104,16 @@ proptest! {
             placement: entry.placement,
             modified_unix_ms: entry.meta.modified_unix_ms,
             size: entry.meta.size,
+            version_number: entry.meta.version_number,
         });
-        prop_assert_eq!(head.blob(), entry.blob());
+        prop_assert_eq!(head.placement.blob(), entry.blob());
         prop_assert_eq!(decode_listed(&key, &row).unwrap(), entry.listed(&key));
         for cut in 0..row.len() {
-            prop_assert!(ObjectEntry::decode(&row[..cut]).is_err());
+            prop_assert!(ObjectEntry::decode(&[], &row[..cut]).is_err());
         }
         let mut longer = row.clone();
         longer.push(0);
-        prop_assert!(ObjectEntry::decode(&longer).is_err());
+        prop_assert!(ObjectEntry::decode(&[], &longer).is_err());
     }
 
     #[test]
@@ -125,8 +140,9 @@ proptest! {
         left in (any::<u64>(), vec(any::<u8>(), 0..5)),
         right in (0..3_u64, vec(any::<u8>(), 0..5)),
     ) {
-        let [one, other] = [&left, &right].map(|(bucket, key)| index_key(BucketId(*bucket), key));
-        prop_assert_eq!(split_index_key(&one), Some((BucketId(left.0), left.1.as_slice())));
+        let [one, other] = [&left, &right].map(|(bucket, key)| object_key(BucketId(*bucket), key));
+        let row = [&[NULL_ROWS], left.1.as_slice()].concat();
+        prop_assert_eq!(split_index_key(&one), Some((BucketId(left.0), row.as_slice())));
         prop_assert_eq!(one.cmp(&other), left.cmp(&right));
         prop_assert_eq!(split_index_key(&one[..7]), None);
     }

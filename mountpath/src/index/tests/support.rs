@@ -3,11 +3,12 @@
 use crate::{
     index::{
         block_file::BlockFile,
-        entry::{Home, IndexKey, Latest, ObjectEntry, Tombstone, index_key},
+        entry::{Home, IndexKey, Latest, ObjectEntry, Tombstone},
+        row::object_key,
     },
     record::{ObjectMeta, Placement, block_count},
 };
-use proto::s3::{bucket::BucketId, object::ObjectHeaders};
+use proto::s3::{bucket::BucketId, object::ObjectHeaders, version::VersionId};
 use std::{fs, io, os::unix::fs::FileExt, path::Path, sync::Arc};
 
 pub const SHARD: [u8; 16] = *b"0123456789abcdef";
@@ -72,6 +73,7 @@ pub fn meta(size: u64, headers: ObjectHeaders) -> ObjectMeta {
         checksum: None,
         headers,
         block_checksums: (0..block_count(size)).collect(),
+        ..ObjectMeta::default()
     }
 }
 
@@ -86,6 +88,7 @@ pub fn object(sequence: u64, home: Home, placement: Placement, size: u64) -> Lat
         home,
         footprint: 300 + u32::try_from(size % 1000).unwrap(),
         placement,
+        version: VersionId::Null,
         meta: meta(size, headers),
     }))
 }
@@ -100,5 +103,5 @@ pub fn tombstone(sequence: u64, home: Home, origin_segment: u64) -> Latest {
 }
 
 pub fn key(bucket: u64, name: &str) -> IndexKey {
-    index_key(BucketId(bucket), name.as_bytes())
+    object_key(BucketId(bucket), name.as_bytes())
 }
