@@ -77,3 +77,24 @@ pub const ACCESS_LOG_LINES_MAX: usize = 16 * 1024;
 pub const ACCESS_LOG_INTERVAL: Duration = Duration::from_millis(20);
 /// How much is written at once, whole lines.
 pub const ACCESS_LOG_BATCH_BYTES: usize = 64 * 1024;
+
+/// Highest number of a part (S3: "Amazon S3 multipart upload limits").
+pub const PART_NUMBER_MAX: u16 = 10_000;
+/// Most parts of an object.
+pub const PARTS_MAX: usize = 10_000;
+/// Most parts in one page of ListParts.
+pub const LIST_PARTS_MAX: usize = 1000;
+/// Least size of a part, but for the last one of an object.
+pub const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
+/// Most bytes that one copy takes from its source: 5 GiB.
+pub const COPY_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Largest object made of parts: 48.8 TiB, 10,000 parts of 5 GiB.
+pub const MULTIPART_OBJECT_BYTES_MAX: u64 = PARTS_MAX as u64 * PUT_OBJECT_BYTES_MAX;
+/// Longest `x-amz-copy-source`: a bucket and a key with every byte escaped, and a version.
+pub const COPY_SOURCE_BYTES_MAX: usize = 4 * 1024;
+/// Largest list of parts in the body of CompleteMultipartUpload: 10,000 parts with ETags and the longest checksums.
+pub const COMPLETE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Largest description of a copy's source: its headers, which came in one request head, its tags, and what surrounds them.
+pub const SOURCE_OBJECT_BYTES_MAX: usize = 128 * 1024;
+/// Most tags read in the description of a copy's source: far more than an object may have.
+pub const OBJECT_TAGS_DECODED_MAX: usize = 1024;

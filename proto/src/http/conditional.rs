@@ -1,9 +1,11 @@
 //! If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since with S3's precedence (RFC 9110 section 13.2.2,
-//! GetObject's API page), and If-Range; conditions of writes are in [`write`].
+//! GetObject's API page), and If-Range; conditions of writes are in [`write`], those of copies on their source in [`copy`].
 
+mod copy;
 mod write;
 
 use super::{date, head::RequestHead};
+pub use copy::check_copy;
 pub use write::WriteCondition;
 
 /// What the conditions of a read say.

@@ -30,6 +30,11 @@ fn check_header(operation: Operation, name: &str, value: &[u8]) -> Result<(), S3
         Operation::PutObject => {
             is_condition_of_reads(name) || is_refused_on_write(name, value) || is_refused_on_put_object(name)
         }
+        Operation::CopyObject | Operation::CreateMultipartUpload => {
+            is_refused_on_write(name, value) || is_refused_on_put_object(name) || is_refused_on_copy(name)
+        }
+        Operation::UploadPart => is_refused_on_put_object(name),
+        Operation::UploadPartCopy => is_refused_on_put_object(name) || is_refused_on_copy(name),
         Operation::DeleteObject => is_condition_of_reads(name) || is_refused_on_delete_object(name),
         Operation::CreateBucket => is_refused_on_write(name, value) || is_refused_on_create_bucket(name, value),
         Operation::GetObject | Operation::HeadObject => {
@@ -91,6 +96,12 @@ fn is_refused_on_put_object(name: &str) -> bool {
                 "x-amz-server-side-encryption",
             ],
         )
+}
+
+/// What a copy's source is encrypted with, and whose bucket it must be in: there are neither keys nor account ids.
+fn is_refused_on_copy(name: &str) -> bool {
+    name.eq_ignore_ascii_case("x-amz-source-expected-bucket-owner")
+        || starts_with_any(name, &["x-amz-copy-source-server-side-encryption-customer-"])
 }
 
 fn is_refused_on_create_bucket(name: &str, value: &[u8]) -> bool {
