@@ -86,6 +86,7 @@ impl Issuer {
             checksum_type: checksum.checksum_type(),
             validate_warm_get: true,
             versioning: proto::s3::version::Versioning::Unversioned,
+            has_cors: false,
             ..place.bucket
         };
         let place = Place { bucket, ..place };
@@ -167,6 +168,7 @@ impl Issuer {
                     payload,
                     signer: None,
                     copy_source: None,
+                    cors: None,
                 },
                 request_digest: request_digest(head.method(), &head, &Query::default()),
             },
@@ -221,6 +223,7 @@ mod tests {
                 checksum_type: ChecksumType::Md5,
                 validate_warm_get: true,
                 versioning: proto::s3::version::Versioning::Unversioned,
+                has_cors: false,
                 owner_id: String::new(),
             },
         };

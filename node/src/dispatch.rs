@@ -46,7 +46,7 @@ async fn object(
     connection: &mut Connection<'_>,
     head: &RequestHead,
     query: &Query,
-    exchange: Exchange,
+    mut exchange: Exchange,
     shard: [u8; 16],
     grant: ObjectGrant,
 ) -> After {
@@ -56,7 +56,9 @@ async fn object(
         key,
         payload,
         signer,
+        cors,
     } = grant;
+    exchange.cors = cors;
     let object = op::ObjectRequest { shard, bucket, key };
     match (operation, payload) {
         (Operation::GetObject, _) => op::get::run(connection, head, query, exchange, object).await,

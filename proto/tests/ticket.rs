@@ -280,6 +280,7 @@ fn grants() -> Vec<Grant> {
                 payload: None,
                 signer: None,
                 copy_source: None,
+                cors: None,
             },
             request_digest: [0; 32],
         },
@@ -356,6 +357,7 @@ fn object(operation: Operation) -> Grant {
                 version: Some(VersionId::Null),
             })
         }),
+        cors: None,
     };
     Grant::Object {
         object,
@@ -370,6 +372,7 @@ fn bucket() -> BucketGrant {
         checksum_type: ChecksumType::Md5,
         validate_warm_get: true,
         versioning: corelane_proto::s3::version::Versioning::Unversioned,
+        has_cors: false,
         owner_id: "f".repeat(64),
     }
 }

@@ -118,8 +118,7 @@ pub fn object_head(
     let size = entry.meta.size;
     let mut out = Vec::with_capacity(512);
     let status = if part.is_some() { 206 } else { 200 };
-    exchange.status.set(status);
-    let mut response = ResponseWriter::new(&mut out, status, &exchange.request_id, &core.http_date());
+    let mut response = exchange.begin(core, status, &mut out);
     validators(&mut response, entry);
     response.header("Accept-Ranges", "bytes");
     if let Some(part) = part {

@@ -119,4 +119,3 @@ async fn receive(
         .await?;
     Ok(digests)
 }
-

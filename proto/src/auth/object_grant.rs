@@ -7,8 +7,8 @@ use crate::{
     error::{ErrorCode, S3Error},
     http::{conditional::WriteCondition, head::RequestHead},
     s3::{
-        bucket::BucketGrant, object::ObjectHeaders, operation::Operation, part, query::Query, tagging::TagSet,
-        version::VersionId,
+        bucket::BucketGrant, config::cors_headers::CorsHeaders, object::ObjectHeaders, operation::Operation, part,
+        query::Query, tagging::TagSet, version::VersionId,
     },
     wire::{Decoder, Encoder, WireError},
 };
@@ -28,6 +28,8 @@ pub struct ObjectGrant {
     pub signer: Option<ChunkSigner>,
     /// Where the payload of a copy comes from. Only gateways know that.
     pub copy_source: Option<Box<SealedSource>>,
+    /// What the page that sends the request is granted by the bucket's rules; written to every answer.
+    pub cors: Option<Box<CorsHeaders>>,
 }
 
 /// The source of a copy, as the core that makes the copy gets to it.
@@ -80,6 +82,7 @@ impl ObjectGrant {
                 .filter(|_| chunks_are_signed)
                 .map(|verified| verified.clone().into()),
             copy_source: None,
+            cors: None,
         })
     }
 
@@ -99,6 +102,7 @@ impl ObjectGrant {
         encoder.option(self.payload.as_ref(), |encoder, payload| payload.encode(encoder));
         encoder.option(self.signer.as_ref(), |encoder, signer| signer.encode(encoder));
         encoder.option(self.copy_source.as_ref(), |encoder, source| source.encode(encoder));
+        encoder.option(self.cors.as_ref(), |encoder, cors| cors.encode(encoder));
     }
 
     pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
@@ -109,6 +113,7 @@ impl ObjectGrant {
             payload: decoder.option(PayloadDeclaration::decode)?,
             signer: decoder.option(ChunkSigner::decode)?,
             copy_source: decoder.option(|decoder| SealedSource::decode(decoder).map(Box::new))?,
+            cors: decoder.option(CorsHeaders::decode)?.map(Box::new),
         })
     }
 }

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod attributes;
 pub mod bucket;
+pub mod config;
 pub mod copy_source;
 pub mod listing;
 pub mod merge;

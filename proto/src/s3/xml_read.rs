@@ -100,6 +100,11 @@ pub(super) fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), S3Error>
     }
 }
 
+/// An integer, as xs:integer writes it.
+pub(super) fn integer(text: &str) -> Result<i64, S3Error> {
+    text.trim_ascii().parse().map_err(|_| malformed())
+}
+
 /// xs:boolean.
 pub(super) fn boolean(text: &str) -> Result<bool, S3Error> {
     match text.trim_ascii() {

@@ -35,18 +35,19 @@ pub fn error(error: &S3Error, resource: &str, request_id: &str) -> Vec<u8> {
     document.finish()
 }
 
-/// `<ListAllMyBucketsResult>`; buckets as (name, creation in ms), sorted by name.
-pub fn list_buckets(owner: &Owner, buckets: &[(String, u64)]) -> Vec<u8> {
-    list_buckets_page(owner, buckets, None, None)
+/// What a listing of buckets answers with besides them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BucketPage<'a> {
+    /// The prefix asked for.
+    pub prefix: Option<&'a str>,
+    /// The token to continue with, when more buckets follow.
+    pub continuation_token: Option<&'a str>,
+    /// The region of the buckets, where it is to be named.
+    pub region: Option<&'a str>,
 }
 
-/// The same for a page: the prefix asked for, and the token to continue with when more buckets follow.
-pub fn list_buckets_page(
-    owner: &Owner,
-    buckets: &[(String, u64)],
-    prefix: Option<&str>,
-    continuation_token: Option<&str>,
-) -> Vec<u8> {
+/// `<ListAllMyBucketsResult>`; buckets as (name, creation in ms), sorted by name.
+pub fn list_buckets(owner: &Owner, buckets: &[(String, u64)], page: BucketPage<'_>) -> Vec<u8> {
     let mut document = Document::new();
     document.root("ListAllMyBucketsResult", |document| {
         write_owner(document, owner);
@@ -55,13 +56,16 @@ pub fn list_buckets_page(
                 document.element("Bucket", |document| {
                     document.text("Name", name);
                     document.text("CreationDate", &date::iso8601(*created_unix_ms));
+                    if let Some(region) = page.region {
+                        document.text("BucketRegion", region);
+                    }
                 });
             }
         });
-        if let Some(token) = continuation_token {
+        if let Some(token) = page.continuation_token {
             document.text("ContinuationToken", token);
         }
-        if let Some(prefix) = prefix {
+        if let Some(prefix) = page.prefix {
             document.text("Prefix", prefix);
         }
     });
@@ -107,24 +111,17 @@ pub fn tagging_empty() -> Vec<u8> {
     document.finish()
 }
 
-/// `<RequestPaymentConfiguration><Payer>BucketOwner`.
-pub fn request_payment() -> Vec<u8> {
-    let mut document = Document::new();
-    document.root("RequestPaymentConfiguration", |document| {
-        document.text("Payer", "BucketOwner");
-    });
-    document.finish()
-}
-
-/// `<VersioningConfiguration/>`: never versioned.
-pub fn versioning_unversioned() -> Vec<u8> {
-    empty("VersioningConfiguration")
-}
-
 /// An empty document of this root element in S3's namespace, such as `BucketLoggingStatus`, `NotificationConfiguration`, `AccelerateConfiguration`.
 pub fn empty(root: &str) -> Vec<u8> {
     let mut document = Document::new();
     document.root_text(root, "");
+    document.finish()
+}
+
+/// A list of configurations of which there are none.
+pub fn empty_list(root: &str) -> Vec<u8> {
+    let mut document = Document::new();
+    document.root(root, |document| document.text("IsTruncated", "false"));
     document.finish()
 }
 
