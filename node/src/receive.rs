@@ -2,8 +2,8 @@
 //! hashed there block by block while it is in the processor's cache.
 
 use crate::{
-    connection::{After, Connection},
     answer::{Exchange, store_error},
+    connection::{After, Connection},
     limits::{BUFFER_WAIT, SMALL_PUT_BYTES_MAX, UPLOADS_PER_CORE_MAX},
     recv::Body,
     rt::{within, yield_if_needed},
