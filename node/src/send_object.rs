@@ -4,7 +4,7 @@
 use crate::{
     core::Core,
     deadline::Deadline,
-    op::head::FoundObject,
+    op::version::FoundObject,
     rt::Stream,
     send::{PayloadSender, SendError, load_into_cache},
 };

@@ -81,6 +81,8 @@ pub async fn serve(
         target: incoming.address.target(incoming.head.raw_path())?,
         operation: Operation::PostObject,
         caller,
+        // The client is answered by this gateway, not by the core.
+        cors: None,
     };
     let bucket = request.bucket()?;
     let key = fields.key()?;

@@ -1,7 +1,7 @@
 //! CompleteMultipartUpload (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>). Everything is
 //! computed before the one step that makes the object of the upload; that step only sees to it that nothing has changed.
 
-use super::{ObjectRequest, commit};
+use super::{ObjectRequest, version::check};
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
@@ -175,7 +175,7 @@ async fn complete(
                 return Err(Refusal::Changed);
             }
             if let Some(condition) = &wanted.condition {
-                commit::check(condition, newest).map_err(Refusal::Condition)?;
+                check(condition, newest).map_err(Refusal::Condition)?;
             }
             Ok(meta.clone())
         };

@@ -1,7 +1,7 @@
 //! CopyObject (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>). The core that owns the copy reads the
 //! source from the core that owns that, and receives it as it receives an upload.
 
-use super::{ObjectRequest, commit};
+use super::{ObjectRequest, commit, version::check};
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
@@ -107,7 +107,7 @@ async fn copy(
         let newest = shard
             .find(bucket.id, object.key.as_bytes(), bucket.versioning, None)
             .await;
-        commit::check(condition, newest.map_err(|error| told(error.into()))?.as_deref())?;
+        check(condition, newest.map_err(|error| told(error.into()))?.as_deref())?;
     }
     let Opened { mut source, decoder } = Source::open(core, sealed)
         .await

@@ -2,7 +2,8 @@
 
 use super::{
     ObjectRequest,
-    head::{Selection, find, not_modified, object_head, part_checksum, select},
+    head::{Selection, Served, part_checksum, select},
+    version::locate,
 };
 use crate::{
     answer::{Exchange, store_error},
@@ -22,14 +23,19 @@ pub async fn run(
     object: ObjectRequest,
 ) -> After {
     let core = connection.core;
-    let found = match find(core, &object).await {
-        Ok(found) => found,
-        Err(error) => return connection.refuse(head, exchange, &error).await,
+    let located = match locate(core, &object, head, query).await {
+        Ok(located) => located,
+        Err(absent) => return absent.answer(connection, head, exchange).await,
     };
-    let served = match select(head, query, &found.object.entry) {
-        Ok(Selection::Serve(served)) => served,
+    let entry = Arc::clone(&located.entry);
+    let served = Served {
+        entry: &entry,
+        versioning: object.bucket.versioning,
+    };
+    let portion = match select(head, query, &entry) {
+        Ok(Selection::Serve(portion)) => portion,
         Ok(Selection::NotModified) => {
-            let bytes = not_modified(core, &exchange, &found.object.entry);
+            let bytes = served.not_modified(core, &exchange);
             return connection.answer(&exchange, &bytes).await;
         }
         Err(error) => {
@@ -37,16 +43,23 @@ pub async fn run(
             return connection.answer(&exchange, &bytes).await;
         }
     };
-    let checksum = match part_checksum(head, &object, &found, served).await {
+    // Held open before anything is awaited: a change from now on leaves it as it is.
+    let found = match located.open(object.bucket.id) {
+        Ok(found) => found,
+        Err(error) => {
+            let error = store_error(&error, &object.bucket.name, &object.key);
+            return connection.refuse(head, exchange, &error).await;
+        }
+    };
+    let checksum = match part_checksum(head, &object, &located, portion).await {
         Ok(checksum) => checksum,
         Err(error) => return connection.refuse(head, exchange, &error).await,
     };
-    let entry = Arc::clone(&found.object.entry);
-    found
+    located
         .shard
         .touch(object.bucket.id, object.key.as_bytes(), core.unix_ms());
-    let range = served.bytes(entry.meta.size);
-    let bytes = object_head(core, &exchange, (head, query), &entry, served, checksum.as_ref());
+    let range = portion.bytes(entry.meta.size);
+    let bytes = served.head(core, &exchange, (head, query), portion, checksum.as_ref());
     let mut sender = ObjectSender::new(core, found, object.bucket.id, object.bucket.validate_warm_get, range);
     let sent = match sender.prepare().await {
         Ok(()) => {

@@ -1,6 +1,6 @@
 //! An object for the core that copies it: what is kept with it, then its payload (`proto::cluster::source`).
 
-use super::head::FoundObject;
+use super::version::FoundObject;
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
