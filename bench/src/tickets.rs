@@ -167,6 +167,7 @@ impl Issuer {
                     key: key.to_owned(),
                     payload,
                     signer: None,
+                    copy_source: None,
                     cors: None,
                 },
                 request_digest: request_digest(head.method(), &head, &Query::default()),

@@ -6,8 +6,7 @@ use crate::{
     limits::{BODY_DRAIN_BYTES_MAX, BODY_PROGRESS_TIME, HEAD_BUFFER_BYTES},
 };
 use proto::{
-    auth::{body::BodyDecoder, chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified},
-    digest::{checksum::ChecksumType, hasher::PayloadHasher},
+    auth::{body::BodyDecoder, chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified, xml_body},
     error::{ErrorCode, S3Error},
     http::{
         body::{HttpFraming, Want},
@@ -78,8 +77,10 @@ impl Body {
         bytes_max: usize,
     ) -> Result<Vec<u8>, S3Error> {
         let declaration = match self.framing {
-            // No length is no body, and nothing to declare one for.
-            BodyFraming::None if head.header("x-amz-decoded-content-length").is_none() => return Ok(Vec::new()),
+            // No length is no body; what is said of it must be true of nothing.
+            BodyFraming::None if head.header("x-amz-decoded-content-length").is_none() => {
+                return xml_body::verify(&PayloadDeclaration::of_nothing(head)?, &[], &[]).map(|()| Vec::new());
+            }
             _ => PayloadDeclaration::from_request(head)?,
         };
         let declaration = match verified {
@@ -100,10 +101,9 @@ impl Body {
             seed_signature: verified.signature,
         });
         let mut decoder = BodyDecoder::new(self.framing, &declaration, signer)?;
-        let mut hasher = PayloadHasher::new(ChecksumType::None, &declaration);
         let mut payload = Vec::with_capacity(length);
         if self.progress == Progress::Complete {
-            return hasher.finish(decoder.trailers()).map(|_| payload);
+            return xml_body::verify(&declaration, &payload, decoder.trailers()).map(|()| payload);
         }
         self.progress = Progress::Broken;
         if self.awaits_continue && connection.buffer.is_empty() {
@@ -125,7 +125,6 @@ impl Body {
                             return Err(too_large());
                         }
                         decoder.payload(part);
-                        hasher.update(part);
                         payload.extend_from_slice(part);
                         taken += count;
                     }
@@ -143,7 +142,7 @@ impl Body {
         }
         self.progress = Progress::Complete;
         connection.noted.received_bytes = payload.len() as u64;
-        hasher.finish(decoder.trailers())?;
+        xml_body::verify(&declaration, &payload, decoder.trailers())?;
         Ok(payload)
     }
 

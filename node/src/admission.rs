@@ -8,12 +8,12 @@ use crate::{
 use proto::{
     auth::{
         object_grant::ObjectGrant,
-        payload::PayloadDeclaration,
         ticket::{self, Grant, Principal},
     },
     cluster::{
         expiry::EXPIRE_PATH,
         message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
+        source::READ_PATH,
     },
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
@@ -108,13 +108,14 @@ fn open(
             };
             Operation::parse(head, &target, &query)? == object.operation
                 && ticket::request_digest(head.method(), head, &query) == *request_digest
-                && same_payload(head, object.payload.as_ref())?
+                && object.declares_same_payload(head)?
         }
         Grant::List { .. } => is_message(head, LIST_PATH),
         Grant::DeleteBatch { .. } => is_message(head, DELETE_BATCH_PATH),
         Grant::Expire { .. } => is_message(head, EXPIRE_PATH),
         Grant::Fence { .. } => is_message(head, FENCE_PATH),
         Grant::Stats => is_message(head, STATS_PATH),
+        Grant::Read { .. } => is_message(head, READ_PATH),
         Grant::Relay { .. } | Grant::Register { .. } | Grant::Channel { .. } => false,
     };
     if !fits {
@@ -146,14 +147,6 @@ const OTHER_REQUEST: &str = "The ticket is for another request.";
 
 fn is_message(head: &RequestHead, path: &str) -> bool {
     head.method() == Method::Post && head.raw_path() == path
-}
-
-/// A PUT must still declare the payload the gateway saw.
-fn same_payload(head: &RequestHead, declared: Option<&PayloadDeclaration>) -> Result<bool, S3Error> {
-    match declared {
-        Some(declared) => Ok(PayloadDeclaration::from_request(head)? == *declared),
-        None => Ok(true),
-    }
 }
 
 fn denied(message: &'static str) -> S3Error {

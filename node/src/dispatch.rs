@@ -5,6 +5,7 @@ use crate::{
     answer::Exchange,
     connection::{After, Connection},
     op,
+    receive::Upload,
     stats::Kind,
 };
 use proto::{
@@ -36,7 +37,7 @@ pub async fn perform(connection: &mut Connection<'_>, head: &RequestHead, admitt
 /// answer to that would go to another client.
 fn has_stray_body(work: &Work, head: &RequestHead) -> bool {
     let takes_none = match work {
-        Work::Object(object) => object.operation != Operation::PutObject,
+        Work::Object(object) => !object.operation.takes_payload(),
         Work::Message(_) => false,
     };
     takes_none && !matches!(head.framing(), BodyFraming::None | BodyFraming::Length(0))
@@ -57,15 +58,23 @@ async fn object(
         payload,
         signer,
         cors,
+        ..
     } = grant;
     exchange.cors = cors;
     let object = op::ObjectRequest { shard, bucket, key };
     match (operation, payload) {
         (Operation::GetObject, _) => op::get::run(connection, head, query, exchange, object).await,
         (Operation::HeadObject, _) => op::head::run(connection, head, query, exchange, object).await,
-        (Operation::DeleteObject, _) => op::delete::run(connection, head, exchange, object).await,
+        (Operation::DeleteObject, _) => op::delete::run(connection, head, query, exchange, object).await,
+        (Operation::GetObjectAttributes, _) => op::attributes::run(connection, head, query, exchange, object).await,
+        (Operation::GetObjectTagging, _) => op::tagging_get::run(connection, head, query, exchange, object).await,
+        (Operation::DeleteObjectTagging, _) => op::tagging_delete::run(connection, head, query, exchange, object).await,
+        (Operation::PutObjectTagging, Some(declaration)) => {
+            let upload = Upload { declaration, signer };
+            op::tagging_put::run(connection, head, query, exchange, object, upload).await
+        }
         (Operation::PutObject, Some(declaration)) => {
-            let upload = op::put::Upload { declaration, signer };
+            let upload = Upload { declaration, signer };
             op::put::run(connection, head, exchange, object, upload).await
         }
         _ => {
@@ -91,7 +100,11 @@ async fn message(connection: &mut Connection<'_>, head: &RequestHead, exchange: 
         Grant::Expire { bucket, body_sha256 } => op::expire::run(connection, head, exchange, bucket, body_sha256).await,
         Grant::Fence { bucket, fenced } => op::fence::run(connection, head, exchange, bucket, fenced).await,
         Grant::Stats => op::stats::run(connection, exchange).await,
-        Grant::Object { .. } | Grant::Relay { .. } | Grant::Register { .. } | Grant::Channel { .. } => {
+        Grant::Read { .. }
+        | Grant::Object { .. }
+        | Grant::Relay { .. }
+        | Grant::Register { .. }
+        | Grant::Channel { .. } => {
             connection
                 .refuse(head, exchange, &S3Error::new(ErrorCode::AccessDenied))
                 .await

@@ -21,6 +21,7 @@ mod membership;
 mod mountpath_set;
 mod moving;
 mod op;
+mod receive;
 mod recv;
 mod relay;
 mod rt;

@@ -94,7 +94,7 @@ fn aws_example_presigned() {
     let error = verify(&head, now() - 901).unwrap_err();
     assert_eq!(
         (error.code, &*error.message),
-        (ErrorCode::AccessDenied, "Request is not valid yet")
+        (ErrorCode::AccessDenied, "Request is not yet valid")
     );
 }
 

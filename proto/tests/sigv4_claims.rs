@@ -212,7 +212,6 @@ fn presigned_parameters() {
         ),
         (3, "soon", "X-Amz-Expires should be a number"),
         (3, "-1", "X-Amz-Expires must be non-negative"),
-        (3, "0", "X-Amz-Expires must be non-negative"),
         (
             3,
             "604801",
@@ -272,7 +271,19 @@ fn declarations() {
         ),
         (
             "Content-Length: 1\r\nx-amz-checksum-blake3: AAAAAA==\r\n",
-            ErrorCode::NotImplemented,
+            ErrorCode::InvalidRequest,
+        ),
+        (
+            "Content-Length: 1\r\nx-amz-checksum-crc32: \r\n",
+            ErrorCode::InvalidRequest,
+        ),
+        (
+            "Content-Length: 1\r\nx-amz-sdk-checksum-algorithm: MD4\r\nx-amz-checksum-crc32: AAAAAA==\r\n",
+            ErrorCode::InvalidRequest,
+        ),
+        (
+            "Content-Length: 1\r\nx-amz-sdk-checksum-algorithm: SHA1\r\nx-amz-checksum-crc32: AAAAAA==\r\n",
+            ErrorCode::BadDigest,
         ),
         (
             "Content-Length: 1\r\nx-amz-sdk-checksum-algorithm: CRC32\r\n",
@@ -280,7 +291,7 @@ fn declarations() {
         ),
         (
             "Content-Length: 1\r\nx-amz-trailer: x-amz-checksum-crc32\r\n",
-            ErrorCode::InvalidRequest,
+            ErrorCode::MalformedTrailerError,
         ),
         (
             &*format!("{both}x-amz-trailer: x-amz-meta-a\r\n"),

@@ -101,6 +101,7 @@ impl Lanes {
                     key: key.to_owned(),
                     payload: (head.method() == Method::Put).then(|| PayloadDeclaration::from_request(&head).unwrap()),
                     signer: None,
+                    copy_source: None,
                     cors: None,
                 },
                 request_digest: request_digest(head.method(), &head, &query),

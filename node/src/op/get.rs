@@ -2,7 +2,8 @@
 
 use super::{
     ObjectRequest,
-    head::{FoundObject, Selection, find, not_modified, object_head, select},
+    head::{Selection, Served, select},
+    version::{Located, locate},
 };
 use crate::{
     answer::{Exchange, store_error},
@@ -24,14 +25,29 @@ pub async fn run(
     object: ObjectRequest,
 ) -> After {
     let core = connection.core;
-    let found = match find(core, &object).await {
-        Ok(found) => found,
-        Err(error) => return connection.refuse(head, exchange, &error).await,
+    let Located {
+        shard_index,
+        shard,
+        entry,
+    } = match locate(core, &object, head, query).await {
+        Ok(located) => located,
+        Err(absent) => return absent.answer(connection, head, exchange).await,
     };
-    let part = match select(head, &found.object.entry) {
+    let opened = match shard.open_entry(object.bucket.id, Arc::clone(&entry)) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let error = store_error(&error, &object.bucket.name, &object.key);
+            return connection.refuse(head, exchange, &error).await;
+        }
+    };
+    let served = Served {
+        entry: &entry,
+        versioning: object.bucket.versioning,
+    };
+    let part = match select(head, &entry) {
         Ok(Selection::Serve(part)) => part,
         Ok(Selection::NotModified) => {
-            let bytes = not_modified(core, &exchange, &found.object.entry);
+            let bytes = served.not_modified(core, &exchange);
             return connection.answer(&exchange, &bytes).await;
         }
         Err(error) => {
@@ -39,18 +55,12 @@ pub async fn run(
             return connection.answer(&exchange, &bytes).await;
         }
     };
-    let FoundObject {
-        shard_index,
-        shard,
-        object: opened,
-    } = found;
-    let entry = Arc::clone(&opened.entry);
     shard.touch(object.bucket.id, object.key.as_bytes(), core.unix_ms());
     let range = part.unwrap_or(ByteRange {
         start: 0,
         length: entry.meta.size,
     });
-    let bytes = object_head(core, &exchange, head, query, &entry, part);
+    let bytes = served.head(core, &exchange, head, query, part);
     let mut sender = PayloadSender::new(core, shard_index, shard, opened, object.bucket.validate_warm_get, range);
     let sent = match sender.prepare().await {
         Ok(()) => {

@@ -1,5 +1,6 @@
 //! The operations a core performs, one a file.
 
+pub mod attributes;
 pub mod delete;
 pub mod delete_batch;
 pub mod expire;
@@ -9,7 +10,13 @@ pub mod head;
 pub mod list;
 pub mod message;
 pub mod put;
+mod removal;
 pub mod stats;
+pub mod tagging_delete;
+pub mod tagging_get;
+pub mod tagging_put;
+pub mod version;
+mod xml_body;
 
 use proto::s3::bucket::BucketGrant;
 

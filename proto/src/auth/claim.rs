@@ -206,7 +206,7 @@ fn parse_expires(text: &str) -> Result<u64, S3Error> {
         .parse()
         .map_err(|_| malformed_query("X-Amz-Expires should be a number"))?;
     match u64::try_from(expires_s) {
-        Err(_) | Ok(0) => Err(malformed_query("X-Amz-Expires must be non-negative")),
+        Err(_) => Err(malformed_query("X-Amz-Expires must be non-negative")),
         Ok(expires_s) if expires_s > PRESIGNED_EXPIRY_S_MAX => Err(malformed_query(
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
              604800 seconds",

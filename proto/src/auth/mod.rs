@@ -12,3 +12,4 @@ pub mod sigv2;
 pub mod sigv4;
 pub mod ticket;
 pub mod verify;
+pub mod xml_body;

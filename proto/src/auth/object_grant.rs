@@ -3,9 +3,13 @@
 
 use super::{chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified};
 use crate::{
-    error::S3Error,
-    http::head::RequestHead,
-    s3::{bucket::BucketGrant, config::cors_headers::CorsHeaders, object::ObjectHeaders, operation::Operation},
+    digest::multipart::MultipartChecksum,
+    error::{ErrorCode, S3Error},
+    http::{conditional::WriteCondition, head::RequestHead},
+    s3::{
+        bucket::BucketGrant, config::cors_headers::CorsHeaders, object::ObjectHeaders, operation::Operation, part,
+        query::Query, tagging::TagSet, version::VersionId,
+    },
     wire::{Decoder, Encoder, WireError},
 };
 
@@ -22,8 +26,25 @@ pub struct ObjectGrant {
     pub payload: Option<PayloadDeclaration>,
     /// For signed chunks.
     pub signer: Option<ChunkSigner>,
+    /// Where the payload of a copy comes from. Only gateways know that.
+    pub copy_source: Option<Box<SealedSource>>,
     /// What the page that sends the request is granted by the bucket's rules; written to every answer.
     pub cors: Option<Box<CorsHeaders>>,
+}
+
+/// The source of a copy, as the core that makes the copy gets to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedSource {
+    /// Where the core that owns it listens: an IP address and a port.
+    pub address: String,
+    /// A sealed `Grant::Read` for that core.
+    pub ticket: String,
+    /// The name of its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// The version asked for.
+    pub version: Option<VersionId>,
 }
 
 impl ObjectGrant {
@@ -37,11 +58,19 @@ impl ObjectGrant {
         verified: Option<&Verified>,
     ) -> Result<Self, S3Error> {
         let payload = match operation.takes_payload() {
-            true => Some(declared_payload(head, verified.is_some())?),
+            true => Some(declared_payload(operation, head, verified.is_some())?),
             false => None,
         };
+        if matches!(operation, Operation::GetObject | Operation::HeadObject) {
+            wants_checksum(head)?;
+        }
         if stores_headers(operation) {
             ObjectHeaders::from_request(head)?;
+            TagSet::from_request(head)?;
+        }
+        check_upload(operation, head)?;
+        if makes_an_object(operation) {
+            WriteCondition::from_request(head)?;
         }
         let chunks_are_signed = payload.as_ref().is_some_and(PayloadDeclaration::is_aws_chunked);
         Ok(Self {
@@ -52,8 +81,17 @@ impl ObjectGrant {
             signer: verified
                 .filter(|_| chunks_are_signed)
                 .map(|verified| verified.clone().into()),
+            copy_source: None,
             cors: None,
         })
+    }
+
+    /// Whether a request still declares the payload that the grant was made for.
+    pub fn declares_same_payload(&self, head: &RequestHead) -> Result<bool, S3Error> {
+        let Some(declared) = &self.payload else {
+            return Ok(true);
+        };
+        Ok(declaration(self.operation, head)? == *declared)
     }
 
     pub(super) fn encode(&self, encoder: &mut Encoder) {
@@ -63,6 +101,7 @@ impl ObjectGrant {
         encoder.string(&self.key);
         encoder.option(self.payload.as_ref(), |encoder, payload| payload.encode(encoder));
         encoder.option(self.signer.as_ref(), |encoder, signer| signer.encode(encoder));
+        encoder.option(self.copy_source.as_ref(), |encoder, source| source.encode(encoder));
         encoder.option(self.cors.as_ref(), |encoder, cors| cors.encode(encoder));
     }
 
@@ -73,8 +112,56 @@ impl ObjectGrant {
             key: decoder.string()?,
             payload: decoder.option(PayloadDeclaration::decode)?,
             signer: decoder.option(ChunkSigner::decode)?,
+            copy_source: decoder.option(|decoder| SealedSource::decode(decoder).map(Box::new))?,
             cors: decoder.option(CorsHeaders::decode)?.map(Box::new),
         })
+    }
+}
+
+impl SealedSource {
+    fn encode(&self, encoder: &mut Encoder) {
+        encoder
+            .string(&self.address)
+            .string(&self.ticket)
+            .string(&self.bucket)
+            .string(&self.key)
+            .option(self.version, |encoder, version| version.encode(encoder));
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            address: decoder.string()?,
+            ticket: decoder.string()?,
+            bucket: decoder.string()?,
+            key: decoder.string()?,
+            version: decoder.option(VersionId::decode)?,
+        })
+    }
+}
+
+/// Refuses what names no upload and no part, and checksums that no upload can have.
+fn check_upload(operation: Operation, head: &RequestHead) -> Result<(), S3Error> {
+    match operation {
+        Operation::CreateMultipartUpload => MultipartChecksum::from_request(head).map(drop),
+        Operation::UploadPart | Operation::UploadPartCopy => {
+            let query = Query::parse(head.raw_query())?;
+            part::part_number(&query)?;
+            part::upload_id(&query).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a read asks for the object's checksum: `x-amz-checksum-mode: ENABLED`
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>). `InvalidRequest` for another value.
+pub fn wants_checksum(head: &RequestHead) -> Result<bool, S3Error> {
+    match head.header("x-amz-checksum-mode") {
+        None => Ok(false),
+        Some(mode) if mode.eq_ignore_ascii_case(b"enabled") => Ok(true),
+        Some(_) => Err(S3Error::with_message(
+            ErrorCode::InvalidRequest,
+            "Value for x-amz-checksum-mode header is invalid.",
+        )),
     }
 }
 
@@ -86,8 +173,28 @@ fn stores_headers(operation: Operation) -> bool {
     )
 }
 
-fn declared_payload(head: &RequestHead, is_verified: bool) -> Result<PayloadDeclaration, S3Error> {
-    let payload = PayloadDeclaration::from_request(head)?;
+/// Whether the request may be conditional on what its key holds.
+fn makes_an_object(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::PutObject | Operation::CopyObject | Operation::CompleteMultipartUpload
+    )
+}
+
+fn declaration(operation: Operation, head: &RequestHead) -> Result<PayloadDeclaration, S3Error> {
+    match operation {
+        // Its x-amz-checksum-* are those of the object.
+        Operation::CompleteMultipartUpload => PayloadDeclaration::beside_object_checksum(head),
+        _ => PayloadDeclaration::from_request(head),
+    }
+}
+
+fn declared_payload(
+    operation: Operation,
+    head: &RequestHead,
+    is_verified: bool,
+) -> Result<PayloadDeclaration, S3Error> {
+    let payload = declaration(operation, head)?;
     // Without verification there is no key to check the signatures of chunks with.
     Ok(if is_verified {
         payload

@@ -2,7 +2,10 @@
 
 use super::sigv4::from_hex;
 use crate::{
-    digest::checksum::{Checksum, ChecksumAlgorithm},
+    digest::{
+        checksum::{Checksum, ChecksumAlgorithm},
+        multipart::unsupported_algorithm,
+    },
     error::{ErrorCode, S3Error},
     http::head::{BodyFraming, Method, RequestHead},
     limits::PUT_OBJECT_BYTES_MAX,
@@ -75,8 +78,8 @@ impl ContentSha256 {
 
 impl PayloadDeclaration {
     /// Reads it from a head. `InvalidDigest` for a bad Content-MD5, `InvalidArgument` for an unknown
-    /// x-amz-content-sha256, `InvalidRequest` for a bad or second checksum ("Expecting a single x-amz-checksum- header.
-    /// ..."), `NotImplemented` for a checksum of an algorithm not known here, `MissingContentLength` (a PUT with
+    /// x-amz-content-sha256, `InvalidRequest` for a bad, unknown or second checksum ("Expecting a single x-amz-checksum-
+    /// header. ..."), `MalformedTrailerError` for a promised trailer that has no place, `MissingContentLength` (a PUT with
     /// neither length, an aws-chunked body without `x-amz-decoded-content-length`). A body over PUT_OBJECT_BYTES_MAX is
     /// `EntityTooLarge` (fields ProposedSize, MaxSizeAllowed). Content-Encoding `aws-chunked` with an
     /// x-amz-content-sha256 that is not streaming is `InvalidRequest`; without x-amz-content-sha256 the body is taken
@@ -99,15 +102,48 @@ impl PayloadDeclaration {
         Ok(declaration)
     }
 
+    /// Of a request whose `x-amz-checksum-*` headers are those of an object and not of its body, as
+    /// CompleteMultipartUpload's: they are left to the operation.
+    pub fn beside_object_checksum(head: &RequestHead) -> Result<Self, S3Error> {
+        let declared = content_sha256_value(head)?;
+        let mut declaration = Self {
+            content_sha256: match &declared {
+                Some(value) => ContentSha256::parse(value)?,
+                None => ContentSha256::Unsigned,
+            },
+            content_md5: content_md5(head)?,
+            checksum: None,
+            trailer: trailer(head)?,
+            decoded_length: None,
+        };
+        if declaration.trailer.is_some() && !declaration.has_trailer() {
+            return Err(ErrorCode::MalformedTrailerError.into());
+        }
+        declaration.decoded_length = declaration.read_decoded_length(head)?;
+        Ok(declaration)
+    }
+
+    /// Of a request without body, which has the digests of nothing.
+    pub fn of_nothing(head: &RequestHead) -> Result<Self, S3Error> {
+        Ok(Self {
+            content_sha256: match content_sha256_value(head)? {
+                Some(value) => ContentSha256::parse(&value)?,
+                None => ContentSha256::Unsigned,
+            },
+            content_md5: content_md5(head)?,
+            checksum: checksum(head)?,
+            trailer: None,
+            decoded_length: Some(0),
+        })
+    }
+
     fn check_combination(&self, head: &RequestHead, is_declared: bool) -> Result<(), S3Error> {
         if self.trailer.is_some() {
             if self.checksum.is_some() {
                 return Err(second_checksum());
             }
             if !self.has_trailer() {
-                return Err(invalid(
-                    "x-amz-trailer requires an x-amz-content-sha256 that ends in -TRAILER.",
-                ));
+                return Err(ErrorCode::MalformedTrailerError.into());
             }
         }
         if is_declared && !self.is_aws_chunked() && has_aws_chunked_encoding(head) {
@@ -115,14 +151,28 @@ impl PayloadDeclaration {
                 "Content-Encoding aws-chunked requires an x-amz-content-sha256 that begins with STREAMING-.",
             ));
         }
-        let promises_checksum = self.checksum.is_some() || self.trailer.is_some();
-        if head.header("x-amz-sdk-checksum-algorithm").is_some() && !promises_checksum && head.method() == Method::Put {
-            return Err(invalid(
-                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer \
-                 headers were found.",
-            ));
+        if matches!(head.method(), Method::Put | Method::Post) {
+            self.check_sdk_algorithm(head)?;
         }
         Ok(())
+    }
+
+    /// `x-amz-sdk-checksum-algorithm` goes with a checksum, in a header or a trailer, of that algorithm (PutObject's API
+    /// page: else 400, for another algorithm `BadDigest`).
+    fn check_sdk_algorithm(&self, head: &RequestHead) -> Result<(), S3Error> {
+        let Some(name) = head.header("x-amz-sdk-checksum-algorithm") else {
+            return Ok(());
+        };
+        let named = std::str::from_utf8(name).ok().and_then(ChecksumAlgorithm::from_name);
+        let named = named.ok_or_else(|| unsupported_algorithm(|_| true))?;
+        match self.checksum_algorithm() {
+            Some(algorithm) if algorithm == named => Ok(()),
+            Some(_) => Err(checksum_mismatch(named)),
+            None => Err(invalid(
+                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer \
+                 headers were found.",
+            )),
+        }
     }
 
     fn read_decoded_length(&self, head: &RequestHead) -> Result<Option<u64>, S3Error> {
@@ -257,7 +307,10 @@ fn content_md5(head: &RequestHead) -> Result<Option<[u8; 16]>, S3Error> {
     };
     match BASE64_STANDARD.decode(value).ok().map(<[u8; 16]>::try_from) {
         Some(Ok(digest)) => Ok(Some(digest)),
-        _ => Err(ErrorCode::InvalidDigest.into()),
+        _ => Err(
+            S3Error::with_message(ErrorCode::InvalidDigest, "The Content-MD5 you specified was invalid.")
+                .field("Content-MD5", String::from_utf8_lossy(value)),
+        ),
     }
 }
 
@@ -270,8 +323,9 @@ fn checksum(head: &RequestHead) -> Result<Option<Checksum>, S3Error> {
         }
         // What cannot be verified must not be accepted in silence.
         let Some(algorithm) = ChecksumAlgorithm::from_header(&name) else {
-            let message = format!("The checksum header {name} is not implemented.");
-            return Err(S3Error::with_message(ErrorCode::NotImplemented, message));
+            return Err(invalid(
+                "The algorithm type you specified in x-amz-checksum- header is invalid.",
+            ));
         };
         let value = std::str::from_utf8(value).unwrap_or_default();
         let value = Checksum::from_base64(algorithm, value)
@@ -304,6 +358,15 @@ fn has_aws_chunked_encoding(head: &RequestHead) -> bool {
         .filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"))
         .flat_map(|(_, value)| value.split(|&byte| byte == b','))
         .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"aws-chunked"))
+}
+
+/// What S3 answers when a checksum is not that of the payload.
+pub fn checksum_mismatch(algorithm: ChecksumAlgorithm) -> S3Error {
+    let message = format!(
+        "The {} you specified did not match the calculated checksum.",
+        algorithm.name()
+    );
+    S3Error::with_message(ErrorCode::BadDigest, message)
 }
 
 fn second_checksum() -> S3Error {

@@ -117,11 +117,17 @@ impl SignatureClaim {
                 .field("MaxAllowedSkewMilliseconds", (CLOCK_SKEW_S_MAX * 1000).to_string()));
         };
         if signed_unix_s.saturating_sub(now_unix_s) > CLOCK_SKEW_S_MAX {
-            let message = "Request is not valid yet";
-            return Err(S3Error::with_message(ErrorCode::AccessDenied, message).field("ServerTime", server_time()));
+            let expires = date::iso8601(signed_unix_s.saturating_add(expires_s).saturating_mul(1000));
+            return Err(
+                S3Error::with_message(ErrorCode::AccessDenied, "Request is not yet valid")
+                    .field("X-Amz-Date", signed_unix_s.saturating_mul(1000).to_string())
+                    .field("Expires", expires)
+                    .field("ServerTime", server_time()),
+            );
         }
         let expires_unix_s = signed_unix_s.saturating_add(expires_s);
-        if now_unix_s > expires_unix_s {
+        // No second at all is over as soon as it begins (the API's minimum is 1).
+        if expires_s == 0 || now_unix_s > expires_unix_s {
             return Err(S3Error::with_message(ErrorCode::AccessDenied, "Request has expired")
                 .field("X-Amz-Expires", expires_s.to_string())
                 .field("Expires", date::iso8601(expires_unix_s.saturating_mul(1000)))

@@ -3,4 +3,5 @@
 pub mod checksum;
 pub mod hasher;
 pub mod md5;
+pub mod multipart;
 pub mod stored;

@@ -74,6 +74,22 @@ impl StoredChecksum {
             Some(parts) => format!("{base64}-{parts}"),
         }
     }
+    /// From what [`StoredChecksum::text`] writes, as CompleteMultipartUpload's headers and XML have it; `None` when it is
+    /// not base64 of the right length, with or without a number of parts.
+    pub fn from_text(algorithm: ChecksumAlgorithm, text: &str) -> Option<Self> {
+        let (base64, composite_parts) = match text.split_once('-') {
+            None => (text, None),
+            Some((base64, parts)) if parts.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (base64, Some(parts.parse().ok().filter(|&parts| parts > 0)?))
+            }
+            Some(_) => return None,
+        };
+        let checksum = Checksum::from_base64(algorithm, base64)?;
+        Some(Self {
+            checksum,
+            composite_parts,
+        })
+    }
     /// Encodes it within a ticket, a message or a record: u8 algorithm, u8 form, u16 parts when composite, bytes value.
     pub fn encode(&self, encoder: &mut Encoder) {
         encoder.u8(self.algorithm().code()).u8(self.form().code());
@@ -149,7 +165,27 @@ mod tests {
             (stored.text().as_str(), stored.form()),
             ("AAAAAA==", ChecksumForm::FullObject)
         );
+        assert_eq!(
+            StoredChecksum::from_text(stored.algorithm(), "AAAAAA==").as_ref(),
+            Some(&stored)
+        );
         stored.composite_parts = Some(3);
+        assert_eq!(
+            StoredChecksum::from_text(stored.algorithm(), "AAAAAA==-3").as_ref(),
+            Some(&stored)
+        );
+        for text in [
+            "",
+            "-3",
+            "AAAAAA==-",
+            "AAAAAA==-0",
+            "AAAAAA==-+1",
+            "AAAAAA==-70000",
+            "AAAAAA==-1-1",
+            "AAAA",
+        ] {
+            assert_eq!(StoredChecksum::from_text(stored.algorithm(), text), None, "{text}");
+        }
         assert_eq!(
             (stored.text().as_str(), stored.form()),
             ("AAAAAA==-3", ChecksumForm::Composite)
