@@ -167,6 +167,7 @@ impl Issuer {
                     key: key.to_owned(),
                     payload,
                     signer: None,
+                    copy_source: None,
                     open_length_max: None,
                     cors: None,
                 },

@@ -39,21 +39,22 @@ pub async fn call(
     }
 }
 
-/// The status of an object's HEAD, which the ticket is for.
-pub async fn head(gateway: &Gateway, core: &Core, path: &str, ticket: &str) -> Result<u16, S3Error> {
-    Ok(look(gateway, core, path, ticket, "").await?.status)
+/// The status of an object's HEAD with this path and query, which the ticket is for.
+pub async fn head(gateway: &Gateway, core: &Core, target: &str, ticket: &str) -> Result<u16, S3Error> {
+    Ok(look(gateway, core, target, ticket, "").await?.status)
 }
 
 /// The same with headers, each with its line end, and with the whole head of the answer.
 pub async fn look(
     gateway: &Gateway,
     core: &Core,
-    path: &str,
+    target: &str,
     ticket: &str,
     headers: &str,
 ) -> Result<Answered, S3Error> {
+    let separator = if target.contains('?') { '&' } else { '?' };
     let message = format!(
-        "HEAD {path}?{QUERY_PARAMETER}={ticket} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n",
+        "HEAD {target}{separator}{QUERY_PARAMETER}={ticket} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n",
         core.address
     );
     send(gateway, core, message.into_bytes(), false).await

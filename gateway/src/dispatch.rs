@@ -205,12 +205,12 @@ async fn operate(request: &Request<'_>, connection: &mut Connection, body: &mut 
             .await?
             .into(),
         Operation::BucketDelete(subresource) => s3::subresource::delete(request, subresource).await?.into(),
-        Operation::ListObjectVersions | Operation::ListMultipartUploads | Operation::PostObject => {
-            return Err(ErrorCode::NotImplemented.into());
-        }
+        Operation::PostObject => return Err(ErrorCode::NotImplemented.into()),
         Operation::ObjectRead(subresource) => s3::subresource::serve_object(request, subresource).await?.into(),
         Operation::ListObjects => s3::list_objects::serve_v1(request).await?.into(),
         Operation::ListObjectsV2 => s3::list_objects::serve_v2(request).await?.into(),
+        Operation::ListMultipartUploads => s3::list_multipart_uploads::serve(request).await?.into(),
+        Operation::ListObjectVersions => s3::list_object_versions::serve(request).await?.into(),
         Operation::DeleteObjects => s3::delete_objects::serve(request, connection, body).await?.into(),
         Operation::PutObject
         | Operation::GetObject

@@ -51,7 +51,10 @@ impl Request<'_> {
     }
     /// The bucket, if it exists, is in use, and the caller may use it.
     pub fn bucket(&self) -> Result<Rc<BucketRecord>, S3Error> {
-        let name = self.bucket_name()?.as_str();
+        self.bucket_named(self.bucket_name()?.as_str())
+    }
+    /// The same for a bucket that is named elsewhere: by the source of a copy.
+    pub fn bucket_named(&self, name: &str) -> Result<Rc<BucketRecord>, S3Error> {
         let found = self.gateway.catalog.bucket(name);
         let bucket = found
             .filter(|bucket| bucket.state == BucketState::Active)

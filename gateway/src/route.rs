@@ -4,6 +4,7 @@ use crate::{cluster::Core, config::RouteMode, connection::Connection, redirect_t
 use proto::{
     error::{ErrorCode, S3Error},
     http::head::{BodyFraming, Method},
+    s3::operation::Operation,
 };
 
 /// Opts in or out for one request.
@@ -68,7 +69,8 @@ fn wished(request: &Request<'_>) -> Result<Option<RouteMode>, S3Error> {
     }
 }
 
-/// What no wish overrides: where the client is already, nodes clients cannot reach, and s3cmd's HEAD.
+/// What no wish overrides: where the client is already, nodes clients cannot reach, s3cmd's HEAD, and everything but reads,
+/// writes and deletes of whole objects.
 fn can_redirect(request: &Request<'_>, connection: &Connection, core: &Core) -> bool {
     let head = request.head;
     let is_s3cmd_head = head.method() == Method::Head && redirect_table::is_s3cmd(head);
@@ -79,7 +81,12 @@ fn can_redirect(request: &Request<'_>, connection: &Connection, core: &Core) -> 
         && head
             .header_str("user-agent")
             .is_some_and(|user_agent| user_agent.contains("aws-sdk-cpp"));
-    let is_followed = !is_s3cmd_head && !has_odd_body && !is_delete_of_sdk_cpp;
+    // What clients were measured with; none was seen to follow with a list of parts or a copy.
+    let is_whole_object = matches!(
+        request.operation,
+        Operation::GetObject | Operation::HeadObject | Operation::PutObject | Operation::DeleteObject
+    );
+    let is_followed = is_whole_object && !is_s3cmd_head && !has_odd_body && !is_delete_of_sdk_cpp;
     !connection.relayed && core.advertise.is_some() && is_followed
 }
 

@@ -19,6 +19,11 @@ pub fn for_core(key: &TicketKey, core: &Core, principal: Principal, grant: Grant
     seal(key, core, [0; 16], principal, false, grant)
 }
 
+/// Seals a grant for the shard that owns a key.
+pub fn for_shard(key: &TicketKey, placement: &Placement, principal: Principal, grant: Grant) -> String {
+    seal(key, &placement.core, placement.shard, principal, false, grant)
+}
+
 /// Who asks, and the request as the core will see it.
 #[derive(Debug)]
 pub struct Asked<'a> {

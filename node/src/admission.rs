@@ -13,6 +13,7 @@ use proto::{
     cluster::{
         expiry::EXPIRE_PATH,
         message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
+        source::READ_PATH,
     },
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
@@ -114,6 +115,7 @@ fn open(
         Grant::Expire { .. } => is_message(head, EXPIRE_PATH),
         Grant::Fence { .. } => is_message(head, FENCE_PATH),
         Grant::Stats => is_message(head, STATS_PATH),
+        Grant::Read { .. } => is_message(head, READ_PATH),
         Grant::Relay { .. } | Grant::Register { .. } | Grant::Channel { .. } => false,
     };
     if !fits {

@@ -78,9 +78,22 @@ impl Exchange {
 
     /// Writes a head and a body.
     pub fn body(&self, core: &Core, status: u16, content_type: &str, body: &[u8]) -> Vec<u8> {
+        self.body_with(core, status, content_type, body, |_| {})
+    }
+
+    /// The same with headers of its own.
+    pub fn body_with(
+        &self,
+        core: &Core,
+        status: u16,
+        content_type: &str,
+        body: &[u8],
+        headers: impl FnOnce(&mut ResponseWriter<'_>),
+    ) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + body.len());
         let mut response = self.begin(core, status, &mut out);
         response.header("Content-Type", content_type);
+        headers(&mut response);
         response.finish(Some(body.len() as u64), self.keep_alive);
         if self.method != Method::Head {
             self.sent_bytes.set(body.len() as u64);
@@ -89,10 +102,28 @@ impl Exchange {
         out
     }
 
+    /// Writes a head with these headers, and an XML document.
+    pub fn document(&self, core: &Core, document: &[u8], headers: impl FnOnce(&mut ResponseWriter<'_>)) -> Vec<u8> {
+        self.status.set(200);
+        let mut out = Vec::with_capacity(512 + document.len());
+        let mut response = ResponseWriter::new(&mut out, 200, &self.request_id, &core.http_date());
+        response.header("Content-Type", "application/xml");
+        headers(&mut response);
+        response.finish(Some(document.len() as u64), self.keep_alive);
+        self.sent_bytes.set(document.len() as u64);
+        out.extend_from_slice(document);
+        out
+    }
+
     /// Writes an S3 error.
     pub fn error(&self, core: &Core, error: &S3Error) -> Vec<u8> {
+        self.error_with(core, error, |_| {})
+    }
+
+    /// The same with headers of its own.
+    pub fn error_with(&self, core: &Core, error: &S3Error, headers: impl FnOnce(&mut ResponseWriter<'_>)) -> Vec<u8> {
         let body = xml_write::error(error, &self.resource, &self.request_id);
-        self.body(core, error.status(), "application/xml", &body)
+        self.body_with(core, error.status(), "application/xml", &body, headers)
     }
 }
 

@@ -73,6 +73,14 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 pub const RELAY_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a PUT waits for a buffer before it is answered SlowDown.
 pub const BUFFER_WAIT: Duration = Duration::from_secs(10);
+/// A copy must be done within this time: its client waits for the answer all the while.
+pub const COPY_TIMEOUT: Duration = Duration::from_secs(600);
+/// Parts of an upload read from the index at once.
+pub const PARTS_PAGE: usize = 256;
+/// Parts whose checksums are combined before others get their turn.
+pub const COMBINED_PARTS: usize = 64;
+/// How often completing an upload starts over because one of its parts was uploaded again meanwhile.
+pub const COMPLETE_TRIES: usize = 4;
 /// How often deadlines are looked at.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 /// How long requests in flight may take when the node stops.
@@ -89,3 +97,6 @@ pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 /// How long an executor may sleep at most. glommio 0.9 goes to sleep on tasks that are ready when its turn is over before
 /// it began: when the thread did not run for the length of a turn between arming that timer and looking at it.
 pub const NAP_TIME_MAX: Duration = Duration::from_millis(20);
+
+/// Largest body of PutObjectTagging: far more than ten tags of the longest keys and values take, every character escaped.
+pub const TAGGING_BODY_BYTES_MAX: usize = 256 * 1024;

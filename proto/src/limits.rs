@@ -17,6 +17,8 @@ pub const BUCKET_NAME_BYTES_MAX: usize = 63;
 pub const DOMAIN_BYTES_MAX: usize = 253;
 /// User metadata: sum of the bytes of names (without `x-amz-meta-`) and values.
 pub const USER_METADATA_BYTES_MAX: usize = 2 * 1024;
+/// Longest `x-amz-website-redirect-location`.
+pub const REDIRECT_LOCATION_BYTES_MAX: usize = 2 * 1024;
 /// Largest object of a single PUT: 5 GiB.
 pub const PUT_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// Fields of a form before its file, with what delimits them (S3: "up to 20 KB").
@@ -29,6 +31,12 @@ pub const PART_COUNT_MAX: usize = 10_000;
 pub const LIST_KEYS_MAX: usize = 1000;
 /// Most keys in one DeleteObjects request.
 pub const DELETE_KEYS_MAX: usize = 1000;
+/// Most tags of an object (S3: "Categorizing your objects using tags").
+pub const OBJECT_TAGS_MAX: usize = 10;
+/// Longest key of a tag, in units of UTF-16.
+pub const TAG_KEY_UNITS_MAX: usize = 128;
+/// Longest value of a tag, in units of UTF-16.
+pub const TAG_VALUE_UNITS_MAX: usize = 256;
 /// Largest XML request body: 1,000 keys of 1,024 bytes, every byte escaped, and their tags.
 pub const XML_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Deepest XML element nesting accepted.
@@ -72,6 +80,22 @@ pub const ACCESS_LOG_INTERVAL: Duration = Duration::from_millis(20);
 /// How much is written at once, whole lines.
 pub const ACCESS_LOG_BATCH_BYTES: usize = 64 * 1024;
 
+/// Highest number of a part (S3: "Amazon S3 multipart upload limits").
+pub const PART_NUMBER_MAX: u16 = 10_000;
+/// Most parts in one page of ListParts.
+pub const LIST_PARTS_MAX: usize = 1000;
+/// Least size of a part, but for the last one of an object.
+pub const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
+/// Most bytes that one copy takes from its source: 5 GiB.
+pub const COPY_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Longest `x-amz-copy-source`: a bucket and a key with every byte escaped, and a version.
+pub const COPY_SOURCE_BYTES_MAX: usize = 4 * 1024;
+/// Largest list of parts in the body of CompleteMultipartUpload: 10,000 parts with ETags and the longest checksums.
+pub const COMPLETE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Largest description of a copy's source: its headers, which came in one request head, its tags, and what surrounds them.
+pub const SOURCE_OBJECT_BYTES_MAX: usize = 128 * 1024;
+/// Most tags read in the description of a copy's source: far more than an object may have.
+pub const OBJECT_TAGS_DECODED_MAX: usize = 1024;
 /// Most tags of a bucket (S3: "Using cost allocation S3 bucket tags").
 pub const BUCKET_TAGS_MAX: usize = 50;
 /// Longest key of a tag, in characters.

@@ -4,7 +4,7 @@
 use corelane_proto::{
     auth::{
         chunked::ChunkSigner,
-        object_grant::ObjectGrant,
+        object_grant::{ObjectGrant, SealedSource},
         payload::{ContentSha256, PayloadDeclaration},
         sigv4::{Scope, SigningKey},
         ticket::{Grant, Principal, Ticket, TicketError, TicketKey, find, request_digest},
@@ -15,6 +15,7 @@ use corelane_proto::{
     limits::{KEY_BYTES_MAX, TICKET_BYTES_MAX},
     s3::{
         bucket::{BucketGrant, BucketId},
+        copy_source::CopyRange,
         listing::{ListQuery, ListScope},
         operation::Operation,
         query::Query,
@@ -111,15 +112,40 @@ fn the_largest_object_ticket_fits() {
         object: ObjectGrant {
             bucket: BucketGrant {
                 name: "b".repeat(63),
-                ..object.bucket
+                ..object.bucket.clone()
             },
             key: "k".repeat(KEY_BYTES_MAX),
-            ..object
+            copy_source: None,
+            ..object.clone()
         },
         request_digest,
     };
     let sealed = key.seal(&ticket(grant));
     assert!(sealed.len() < TICKET_BYTES_MAX / 2, "{}", sealed.len());
+    key.open(&sealed, NOW).unwrap();
+    // A copy's holds its source's.
+    let read = Grant::Read {
+        bucket: bucket(),
+        key: "k".repeat(KEY_BYTES_MAX),
+        version: Some(VersionId::Number(1)),
+        range: Some(CopyRange { first: 0, last: 1 }),
+    };
+    let copy = Grant::Object {
+        object: ObjectGrant {
+            key: "k".repeat(KEY_BYTES_MAX),
+            copy_source: Some(Box::new(SealedSource {
+                address: "127.0.0.1:65535".to_owned(),
+                ticket: key.seal(&ticket(read)),
+                bucket: "b".repeat(63),
+                key: "k".repeat(KEY_BYTES_MAX),
+                version: Some(VersionId::Number(1)),
+            })),
+            ..object
+        },
+        request_digest,
+    };
+    let sealed = key.seal(&ticket(copy));
+    assert!(sealed.len() < TICKET_BYTES_MAX, "{}", sealed.len());
     key.open(&sealed, NOW).unwrap();
 }
 
@@ -253,6 +279,7 @@ fn grants() -> Vec<Grant> {
                 key: String::new(),
                 payload: None,
                 signer: None,
+                copy_source: None,
                 open_length_max: None,
                 cors: None,
             },
@@ -288,6 +315,12 @@ fn grants() -> Vec<Grant> {
         Grant::Register { node: [3; 16] },
         Grant::Stats,
         Grant::Channel { gateway: [5; 16] },
+        Grant::Read {
+            bucket: self::bucket(),
+            key: "clé".to_owned(),
+            version: Some(VersionId::Number(7)),
+            range: Some(CopyRange { first: 1, last: 2 }),
+        },
     ]
 }
 
@@ -316,6 +349,15 @@ fn object(operation: Operation) -> Grant {
                 service: "s3".to_owned(),
             },
             seed_signature: [10; 32],
+        }),
+        copy_source: (operation == Operation::PutObject).then(|| {
+            Box::new(SealedSource {
+                address: "127.0.0.1:1".to_owned(),
+                ticket: "sealed".to_owned(),
+                bucket: "source".to_owned(),
+                key: "clé".to_owned(),
+                version: Some(VersionId::Null),
+            })
         }),
         open_length_max: None,
     };

@@ -101,6 +101,7 @@ impl Lanes {
                     key: key.to_owned(),
                     payload: (head.method() == Method::Put).then(|| PayloadDeclaration::from_request(&head).unwrap()),
                     signer: None,
+                    copy_source: None,
                     open_length_max: None,
                     cors: None,
                 },

@@ -1,6 +1,7 @@
-//! PutObject, GetObject, HeadObject, DeleteObject: everything that the head can be refused for is checked here, before
-//! a body is sent; the rest is the core's.
+//! The operations on objects that cores serve: everything that the head can be refused for is checked here, before a body
+//! is sent; the rest is the core's.
 
+use super::copy_source;
 use crate::{
     body::Body,
     connection::Connection,
@@ -10,7 +11,11 @@ use crate::{
     route::{self, Way},
     ticketing,
 };
-use proto::{auth::object_grant::ObjectGrant, error::S3Error, s3::bucket::BucketId};
+use proto::{
+    auth::object_grant::ObjectGrant,
+    error::S3Error,
+    s3::{bucket::BucketId, operation::Operation},
+};
 
 /// Serves them.
 pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mut Body) -> Result<Served, S3Error> {
@@ -19,6 +24,9 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
     let key = request.key()?.as_str();
     let verified = request.caller.verified.as_ref();
     let mut object = ObjectGrant::new(request.operation, bucket.grant(), key, request.head, verified)?;
+    if matches!(request.operation, Operation::CopyObject | Operation::UploadPartCopy) {
+        object.copy_source = Some(Box::new(copy_source::seal(request)?));
+    }
     object.cors = request.cors.clone().map(Box::new);
     let placement = gateway.cluster.owner(BucketId(bucket.id), key)?;
     let core = &placement.core;

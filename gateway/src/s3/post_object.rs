@@ -81,7 +81,7 @@ pub async fn serve(
         target: incoming.address.target(incoming.head.raw_path())?,
         operation: Operation::PostObject,
         caller,
-        // Answers get their CORS headers where they are sent.
+        // The client is answered by this gateway, not by the core.
         cors: None,
     };
     let bucket = request.bucket()?;

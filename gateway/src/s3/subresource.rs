@@ -17,6 +17,7 @@ use proto::{
         config::off,
         operation::{BucketSubresource, ObjectSubresource, Operation},
         query::Query,
+        version::VersionId,
         xml_write,
     },
 };
@@ -172,28 +173,42 @@ pub async fn serve_object(request: &Request<'_>, subresource: ObjectSubresource)
     }))
 }
 
-/// Asks the object's core with a HEAD of the gateway's own.
+/// Asks the object's core with a HEAD of the gateway's own, for the version that the request is about.
 async fn require_object(request: &Request<'_>, bucket: &BucketRecord) -> Result<(), S3Error> {
     let gateway = request.gateway;
     let key = request.key()?.as_str();
     let placement = gateway.cluster.owner(BucketId(bucket.id), key)?;
+    let version = request.query.value("versionId").map(VersionId::parse).transpose()?;
     let path = format!("/{}/{}", bucket.name, percent::encode(key.as_bytes(), true));
-    let text = format!("HEAD {path} HTTP/1.1\r\nHost: {}\r\n\r\n", placement.core.address);
+    let target = match version {
+        None => path,
+        Some(version) => format!("{path}?versionId={version}"),
+    };
+    let text = format!("HEAD {target} HTTP/1.1\r\nHost: {}\r\n\r\n", placement.core.address);
     let parsed = RequestHead::parse(text.as_bytes()).ok().flatten();
     let (head, _) = parsed.ok_or(ErrorCode::InternalError)?;
     let object = ObjectGrant::new(Operation::HeadObject, bucket.grant(), key, &head, None)?;
     let asked = ticketing::Asked {
         principal: request.caller.principal(),
         head: &head,
-        query: &Query::default(),
+        query: &Query::parse(head.raw_query())?,
         proxied: true,
     };
     let ticket = ticketing::for_object(&gateway.ticket_key, &placement, object, asked);
-    match core_client::head(gateway, &placement.core, &path, &ticket).await? {
-        200 => Ok(()),
-        404 => Err(S3Error::new(ErrorCode::NoSuchKey).field("Key", key)),
-        503 => Err(ErrorCode::ServiceUnavailable.into()),
-        status => {
+    match (
+        core_client::head(gateway, &placement.core, &target, &ticket).await?,
+        version,
+    ) {
+        (200, _) => Ok(()),
+        (404, None) => Err(S3Error::new(ErrorCode::NoSuchKey).field("Key", key)),
+        (404, Some(version)) => Err(S3Error::new(ErrorCode::NoSuchVersion)
+            .field("Key", key)
+            .field("VersionId", version.to_string())),
+        (405, _) => Err(S3Error::new(ErrorCode::MethodNotAllowed)
+            .field("Method", request.head.method_name())
+            .field("ResourceType", "DeleteMarker")),
+        (503, _) => Err(ErrorCode::ServiceUnavailable.into()),
+        (status, _) => {
             tracing::warn!(status, "HEAD of an object");
             Err(ErrorCode::InternalError.into())
         }

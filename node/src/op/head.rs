@@ -1,18 +1,19 @@
 //! HeadObject (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>), and the headers it shares with
 //! GetObject.
 
-use super::ObjectRequest;
+use super::{
+    ObjectRequest, part_read,
+    version::{Located, locate, write_version_id},
+};
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
     core::Core,
 };
-use mountpath::{
-    index::entry::ObjectEntry,
-    shard_store::{OpenObject, ShardStore},
-};
+use mountpath::index::entry::ObjectEntry;
 use proto::{
     auth::payload::wants_checksum,
+    digest::stored::StoredChecksum,
     error::{ErrorCode, S3Error},
     http::{
         conditional::{ReadCondition, evaluate_read, range_applies},
@@ -21,9 +22,8 @@ use proto::{
         range::{self, ByteRange},
         response::ResponseWriter,
     },
-    s3::query::Query,
+    s3::{query::Query, version::Versioning},
 };
-use std::rc::Rc;
 
 /// Answers HeadObject.
 pub async fn run(
@@ -34,108 +34,161 @@ pub async fn run(
     object: ObjectRequest,
 ) -> After {
     let core = connection.core;
-    let found = match find(core, &object).await {
-        Ok(found) => found,
-        Err(error) => return connection.refuse(head, exchange, &error).await,
+    let located = match locate(core, &object, head, query).await {
+        Ok(located) => located,
+        Err(absent) => return absent.answer(connection, head, exchange).await,
     };
-    let bytes = match select(head, &found.object.entry) {
-        Ok(Selection::NotModified) => not_modified(core, &exchange, &found.object.entry),
-        Ok(Selection::Serve(part)) => object_head(core, &exchange, head, query, &found.object.entry, part),
+    let served = Served {
+        entry: &located.entry,
+        versioning: object.bucket.versioning,
+    };
+    let bytes = match select(head, query, &located.entry) {
+        Ok(Selection::NotModified) => served.not_modified(core, &exchange),
+        Ok(Selection::Serve(portion)) => match part_checksum(head, &object, &located, portion).await {
+            Ok(checksum) => served.head(core, &exchange, (head, query), portion, checksum.as_ref()),
+            Err(error) => exchange.error(core, &error),
+        },
         Err(error) => exchange.error(core, &error),
     };
     connection.answer(&exchange, &bytes).await
 }
 
-/// An object and where it is.
-pub struct FoundObject {
-    /// The shard's index on its core.
-    pub shard_index: u16,
-    /// The shard.
-    pub shard: Rc<ShardStore>,
-    /// The object, held open.
-    pub object: OpenObject,
+/// A version that is served.
+pub struct Served<'e> {
+    /// The version.
+    pub entry: &'e ObjectEntry,
+    /// Of its bucket.
+    pub versioning: Versioning,
 }
 
-/// What of an object is served.
+/// What becomes of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
     /// 304.
     NotModified,
-    /// All of it (`None`), or a range with 206.
-    Serve(Option<ByteRange>),
+    /// It is served.
+    Serve(Portion),
 }
 
-/// Looks the object up; `NoSuchKey`, or `NoSuchBucket` when the bucket is being deleted.
-pub async fn find(core: &Core, object: &ObjectRequest) -> Result<FoundObject, S3Error> {
-    let (shard_index, shard) = core
-        .shard(object.shard)
-        .ok_or_else(|| S3Error::new(ErrorCode::ServiceUnavailable))?;
-    match shard.open_object(object.bucket.id, object.key.as_bytes()).await {
-        Ok(Some(found)) => Ok(FoundObject {
-            shard_index,
-            shard: Rc::clone(shard),
-            object: found,
-        }),
-        Ok(None) => Err(S3Error::new(ErrorCode::NoSuchKey).field("Key", object.key.as_str())),
-        Err(error) => Err(store_error(&error, &object.bucket.name, &object.key)),
+/// What of an object is served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Portion {
+    /// A range, with 206; `None`: all of it.
+    pub range: Option<ByteRange>,
+    /// A part was asked for, by this number; and how many there are.
+    pub part: Option<(u16, usize)>,
+    /// The part has no bytes, and so no range.
+    pub is_empty: bool,
+}
+
+impl Portion {
+    /// The bytes that are served of an object of `size` bytes.
+    pub fn bytes(self, size: u64) -> ByteRange {
+        let length = if self.is_empty { 0 } else { size };
+        self.range.unwrap_or(ByteRange { start: 0, length })
     }
 }
 
-/// Evaluates conditions and Range.
-pub fn select(head: &RequestHead, entry: &ObjectEntry) -> Result<Selection, S3Error> {
+/// Evaluates conditions, partNumber and Range.
+pub fn select(head: &RequestHead, query: &Query, entry: &ObjectEntry) -> Result<Selection, S3Error> {
     match evaluate_read(head, &entry.meta.etag, entry.meta.modified_unix_ms) {
         ReadCondition::NotModified => return Ok(Selection::NotModified),
-        ReadCondition::PreconditionFailed => return Err(S3Error::new(ErrorCode::PreconditionFailed)),
+        ReadCondition::PreconditionFailed(condition) => {
+            return Err(S3Error::new(ErrorCode::PreconditionFailed).field("Condition", condition));
+        }
         ReadCondition::Serve => {}
+    }
+    if let Some(portion) = part_read::select(head, query, entry)? {
+        return Ok(Selection::Serve(portion));
     }
     let applies = range_applies(head, &entry.meta.etag, entry.meta.modified_unix_ms);
     match head.header_str("range").filter(|_| applies) {
-        Some(header) => range::resolve(header, entry.meta.size).map(Selection::Serve),
-        None => Ok(Selection::Serve(None)),
+        Some(header) => {
+            let range = range::resolve(header, entry.meta.size)?;
+            Ok(Selection::Serve(Portion {
+                range,
+                ..Portion::default()
+            }))
+        }
+        None => Ok(Selection::Serve(Portion::default())),
     }
 }
 
-/// 304 with the validators.
-pub fn not_modified(core: &Core, exchange: &Exchange, entry: &ObjectEntry) -> Vec<u8> {
-    exchange.empty(core, 304, |response| validators(response, entry))
-}
-
-fn validators(response: &mut ResponseWriter<'_>, entry: &ObjectEntry) {
-    response.header_etag(&entry.meta.etag);
-    response.header("Last-Modified", &date::http(entry.meta.modified_unix_ms));
-}
-
-/// The head of an answer that serves an object or a part of it.
-pub fn object_head(
-    core: &Core,
-    exchange: &Exchange,
+/// The checksum of a part that is served, if the request wants it.
+pub async fn part_checksum(
     head: &RequestHead,
-    query: &Query,
-    entry: &ObjectEntry,
-    part: Option<ByteRange>,
-) -> Vec<u8> {
-    let size = entry.meta.size;
-    let mut out = Vec::with_capacity(512);
-    let status = if part.is_some() { 206 } else { 200 };
-    let mut response = exchange.begin(core, status, &mut out);
-    validators(&mut response, entry);
-    response.header("Accept-Ranges", "bytes");
-    if let Some(part) = part {
-        let last = part.start + part.length - 1;
-        response.header("Content-Range", &format!("bytes {}-{last}/{size}", part.start));
+    object: &ObjectRequest,
+    located: &Located,
+    portion: Portion,
+) -> Result<Option<StoredChecksum>, S3Error> {
+    let multipart = located.entry.meta.multipart.as_ref();
+    let (Some((number, _)), Some(multipart)) = (portion.part.filter(|_| asks_for_checksum(head)), multipart) else {
+        return Ok(None);
+    };
+    let part = located.shard.part(object.bucket.id, multipart.upload, number).await;
+    let part = part.map_err(|error| store_error(&error, &object.bucket.name, &object.key))?;
+    Ok(part.and_then(|part| part.meta.checksum.clone()))
+}
+
+/// Another value was refused when the request was admitted.
+fn asks_for_checksum(head: &RequestHead) -> bool {
+    wants_checksum(head).unwrap_or(false)
+}
+
+impl Served<'_> {
+    /// 304 with what a cache needs to know (RFC 9110 section 15.4.5).
+    pub fn not_modified(&self, core: &Core, exchange: &Exchange) -> Vec<u8> {
+        exchange.empty(core, 304, |response| {
+            self.validators(response);
+            let headers = &self.entry.meta.headers;
+            for (name, value) in [("Cache-Control", &headers.cache_control), ("Expires", &headers.expires)] {
+                if let Some(value) = value {
+                    response.header(name, value);
+                }
+            }
+        })
     }
-    entry.meta.headers.write(query, &mut response);
-    // Another value was refused when the request was admitted.
-    let wants_checksum = wants_checksum(head).unwrap_or(false);
-    if let Some(checksum) = entry
-        .meta
-        .checksum
-        .as_ref()
-        .filter(|_| wants_checksum && part.is_none())
-    {
-        response.header(checksum.algorithm().header(), &checksum.text());
-        response.header("x-amz-checksum-type", checksum.form().name());
+
+    fn validators(&self, response: &mut ResponseWriter<'_>) {
+        response.header_etag(&self.entry.meta.etag);
+        response.header("Last-Modified", &date::http(self.entry.meta.modified_unix_ms));
+        write_version_id(response, self.versioning, self.entry.version);
     }
-    response.finish(Some(part.map_or(size, |part| part.length)), exchange.keep_alive);
-    out
+
+    /// The head of an answer that serves an object or a part of it; `checksum`: of the part that was asked for.
+    pub fn head(
+        &self,
+        core: &Core,
+        exchange: &Exchange,
+        (head, query): (&RequestHead, &Query),
+        portion: Portion,
+        checksum: Option<&StoredChecksum>,
+    ) -> Vec<u8> {
+        let meta = &self.entry.meta;
+        let size = meta.size;
+        let mut out = Vec::with_capacity(512);
+        let status = if portion.range.is_some() { 206 } else { 200 };
+        let mut response = exchange.begin(core, status, &mut out);
+        self.validators(&mut response);
+        response.header("Accept-Ranges", "bytes");
+        if let Some(range) = portion.range {
+            response.header("Content-Range", &range.content_range(size));
+        }
+        if let Some((_, parts_count)) = portion.part {
+            response.header_u64("x-amz-mp-parts-count", parts_count as u64);
+        }
+        meta.headers.write(query, &mut response);
+        if !meta.tags.is_empty() {
+            response.header_u64("x-amz-tagging-count", meta.tags.len() as u64);
+        }
+        let bytes = portion.bytes(size);
+        let is_whole = portion.part.is_none() && bytes.length == size;
+        let of_whole = meta.checksum.as_ref().filter(|_| is_whole && asks_for_checksum(head));
+        if let Some(checksum) = checksum.or(of_whole) {
+            response.header(checksum.algorithm().header(), &checksum.text());
+            response.header("x-amz-checksum-type", checksum.form().name());
+        }
+        response.finish(Some(bytes.length), exchange.keep_alive);
+        out
+    }
 }

@@ -1,57 +1,51 @@
 //! PutObject (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>). The payload is received into the
 //! buffer it is written from, and hashed there block by block while it is in the processor's cache.
 
-use super::{ObjectRequest, put_open};
+use super::{
+    ObjectRequest,
+    commit::{self, name_key},
+    version::{check, write_version_id},
+};
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
-    core::unix_ms,
-    limits::{BUFFER_WAIT, SMALL_PUT_BYTES_MAX, UPLOADS_PER_CORE_MAX},
+    core::{Core, unix_ms},
+    receive::{self, Failure, Upload, decoder, receive_whole},
     recv::{Body, send_continue},
-    rt::{within, yield_if_needed},
 };
 use mountpath::{
-    buffer::PooledBuffer,
     error::StoreError,
     record::ObjectMeta,
-    shard_store::{Change, NewPayload, NewVersion, ShardStore},
+    shard_store::{NewPayload, ShardStore},
 };
 use proto::{
-    auth::{body::BodyDecoder, chunked::ChunkSigner, payload::PayloadDeclaration, verify::Credential},
     digest::hasher::{PayloadDigests, PayloadHasher},
     error::{ErrorCode, S3Error},
-    http::head::RequestHead,
-    limits::{BLOCK_BYTES, INLINE_OBJECT_BYTES_MAX},
-    s3::{object::ObjectHeaders, query::Query},
+    http::{conditional::WriteCondition, head::RequestHead},
+    s3::{object::ObjectHeaders, tagging::TagSet, version::VersionId},
 };
 use std::rc::Rc;
 
-/// What the ticket says of the payload.
-#[derive(Debug)]
-pub struct Upload {
-    /// What it must be.
-    pub declaration: PayloadDeclaration,
-    /// What signed chunks chain from.
-    pub signer: Option<ChunkSigner>,
-    /// Its length is not declared; it has no more bytes than this.
-    pub open_length_max: Option<u64>,
+/// What is known of an object before its payload.
+struct NewObject {
+    headers: ObjectHeaders,
+    tags: TagSet,
+    condition: Option<WriteCondition>,
 }
 
-/// Why an upload failed: a client's fault and the engine's are told differently.
-pub(super) enum Failure {
-    Client(S3Error),
-    Store(StoreError),
+/// What became of an upload.
+struct Stored {
+    digests: PayloadDigests,
+    version: VersionId,
 }
 
-impl From<S3Error> for Failure {
-    fn from(error: S3Error) -> Self {
-        Self::Client(error)
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
+impl NewObject {
+    fn from_request(head: &RequestHead) -> Result<Self, S3Error> {
+        Ok(Self {
+            headers: ObjectHeaders::from_request(head)?,
+            tags: TagSet::from_request(head)?,
+            condition: WriteCondition::from_request(head)?,
+        })
     }
 }
 
@@ -59,7 +53,7 @@ impl From<StoreError> for Failure {
 pub async fn run(
     connection: &mut Connection<'_>,
     head: &RequestHead,
-    mut exchange: Exchange,
+    exchange: Exchange,
     object: ObjectRequest,
     upload: Upload,
 ) -> After {
@@ -69,13 +63,16 @@ pub async fn run(
             .refuse(head, exchange, &S3Error::new(ErrorCode::ServiceUnavailable))
             .await;
     };
-    let parts = ObjectHeaders::from_request(head).and_then(|headers| Ok((headers, decoder(head, &upload)?)));
-    let (headers, decoder) = match parts {
+    let parts = NewObject::from_request(head).and_then(|new| Ok((new, decoder(head, &upload)?)));
+    let (new, decoder) = match parts {
         Ok(parts) => parts,
         Err(error) => return connection.refuse(head, exchange, &error).await,
     };
     if shard.is_fenced(object.bucket.id) {
         let error = store_error(&StoreError::Fenced, &object.bucket.name, &object.key);
+        return connection.refuse(head, exchange, &error).await;
+    }
+    if let Err(error) = check_early(shard, &object, new.condition.as_ref()).await {
         return connection.refuse(head, exchange, &error).await;
     }
     if send_continue(head, &connection.inbox, &mut connection.stream)
@@ -90,12 +87,13 @@ pub async fn run(
         deadline: &connection.deadline,
         decoder,
     };
-    let received = receive(&core, shard, &mut body, &object, &upload, headers).await;
+    let received = receive(&core, shard, &mut body, &object, &upload, new).await;
     exchange.received_bytes.set(body.decoder.payload_length());
     match received {
-        Ok(digests) => {
+        Ok(Stored { digests, version }) => {
             let bytes = exchange.empty(&core, 200, |response| {
                 response.header_etag(&digests.etag);
+                write_version_id(response, object.bucket.versioning, version);
                 if let Some(checksum) = &digests.checksum {
                     response.header(checksum.algorithm.header(), &checksum.to_base64());
                     response.header("x-amz-checksum-type", "FULL_OBJECT");
@@ -104,70 +102,48 @@ pub async fn run(
             connection.answer(&exchange, &bytes).await
         }
         Err(failure) => {
-            let error = match failure {
-                Failure::Client(error) => error,
-                Failure::Store(error) => store_error(&error, &object.bucket.name, &object.key),
-            };
-            exchange.keep_alive &= body.drain().await;
-            let bytes = exchange.error(&core, &error);
-            let after = connection.answer(&exchange, &bytes).await;
-            if after == After::Close {
-                connection.linger().await;
-            }
-            after
+            let decoder = body.decoder;
+            let error = failure.error(&object.bucket.name, &object.key);
+            receive::refuse(connection, exchange, decoder, &error).await
         }
     }
 }
 
-fn decoder(head: &RequestHead, upload: &Upload) -> Result<BodyDecoder, S3Error> {
-    let signer = match &upload.signer {
-        Some(signer) => Some(resigned(head, signer)?),
-        None => None,
+/// Holds the condition against what is there now, so that nobody sends a payload for nothing.
+async fn check_early(
+    shard: &ShardStore,
+    object: &ObjectRequest,
+    condition: Option<&WriteCondition>,
+) -> Result<(), S3Error> {
+    let Some(condition) = condition else {
+        return Ok(());
     };
-    BodyDecoder::new(head.framing(), &upload.declaration, signer)
-}
-
-/// A client that signed again for this core chains its chunks from the new signature. It needs no check here: only a
-/// holder of the signing key can make chunks that continue it.
-fn resigned(head: &RequestHead, signer: &ChunkSigner) -> Result<ChunkSigner, S3Error> {
-    match Credential::from_request(head, &Query::default())? {
-        Credential::Signed(claim) if claim.scope == signer.scope => Ok(ChunkSigner {
-            signing_key: signer.signing_key.clone(),
-            timestamp: claim.timestamp,
-            scope: claim.scope,
-            seed_signature: claim.signature,
-        }),
-        _ => Ok(signer.clone()),
-    }
+    let bucket = &object.bucket;
+    let found = shard
+        .find(bucket.id, object.key.as_bytes(), bucket.versioning, None)
+        .await;
+    let found = found.map_err(|error| store_error(&error, &bucket.name, &object.key))?;
+    check(condition, found.as_deref()).map_err(|error| name_key(error, object))
 }
 
 async fn receive(
-    core: &crate::core::Core,
+    core: &Core,
     shard: &Rc<ShardStore>,
     body: &mut Body<'_>,
     object: &ObjectRequest,
     upload: &Upload,
-    headers: ObjectHeaders,
-) -> Result<PayloadDigests, Failure> {
-    let mut hasher = PayloadHasher::new(object.bucket.checksum_type, &upload.declaration);
-    let payload = match (upload.declaration.decoded_length, upload.open_length_max) {
-        (None, Some(length_max)) => put_open::receive(core, shard, body, &mut hasher, length_max).await?,
-        (Some(size), None) => receive_declared(core, shard, body, &mut hasher, size).await?,
-        _ => return Err(S3Error::new(ErrorCode::MissingContentLength).into()),
-    };
-    let size = body.decoder.payload_length();
-    let digests = match body.end().await.and_then(|()| hasher.finish(body.decoder.trailers())) {
-        Ok(digests) => digests,
-        // A blob goes when it is dropped.
-        Err(error) => return Err(error.into()),
-    };
+    new: NewObject,
+) -> Result<Stored, Failure> {
+    let hasher = PayloadHasher::new(object.bucket.checksum_type, &upload.declaration);
+    let (payload, digests) = receive_whole(core, shard, body, hasher, upload).await?;
     let meta = ObjectMeta {
         modified_unix_ms: unix_ms(),
-        size,
+        size: digests.length,
         xxh3_128: digests.xxh3_128,
         etag: digests.etag.clone(),
         checksum: digests.checksum.clone().map(Into::into),
-        headers,
+        headers: new.headers,
+        tags: new.tags.into_tags(),
         block_checksums: digests.block_checksums.clone(),
         ..ObjectMeta::default()
     };
@@ -175,149 +151,9 @@ async fn receive(
         // Brings what is replaced into memory, so that its space comes back at once and not at the next merge.
         shard.lookup(object.bucket.id, object.key.as_bytes()).await?;
     }
-    shard.note_bucket(object.bucket.id, &object.bucket.name);
-    shard
-        .change(
-            object.bucket.id,
-            object.key.clone().into_bytes(),
-            Change::Put(NewVersion::Null, Box::new(meta), payload),
-        )
-        .await?;
-    Ok(digests)
-}
-
-async fn receive_declared(
-    core: &crate::core::Core,
-    shard: &Rc<ShardStore>,
-    body: &mut Body<'_>,
-    hasher: &mut PayloadHasher,
-    size: u64,
-) -> Result<NewPayload, Failure> {
-    Ok(if size <= SMALL_PUT_BYTES_MAX {
-        receive_small(body, hasher, size).await?
-    } else if size <= INLINE_OBJECT_BYTES_MAX {
-        body.ready().await?;
-        let mut buffer = take_buffer(core, size).await?;
-        let length = usize::try_from(size).unwrap_or(usize::MAX).min(buffer.size());
-        let filled = fill(body, hasher, &mut buffer, length).await?;
-        if filled < length {
-            return Err(S3Error::new(ErrorCode::IncompleteBody).into());
-        }
-        if (filled as u64) < size {
-            // The pool is short and gave a smaller buffer than the object: it takes the way of a large one.
-            receive_blob(core, shard, body, hasher, size, Some((buffer, filled))).await?
-        } else {
-            NewPayload::Buffered(buffer)
-        }
-    } else {
-        receive_blob(core, shard, body, hasher, size, None).await?
+    let entry = commit::put(shard, object, meta, payload, new.condition.as_ref()).await?;
+    Ok(Stored {
+        digests,
+        version: entry.version,
     })
-}
-
-async fn receive_small(body: &mut Body<'_>, hasher: &mut PayloadHasher, size: u64) -> Result<NewPayload, Failure> {
-    if size > 0 {
-        body.ready().await?;
-    }
-    let mut payload = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
-    let filled = body.fill(&mut payload).await?;
-    if filled != payload.len() {
-        return Err(S3Error::new(ErrorCode::IncompleteBody).into());
-    }
-    hasher.update(&payload);
-    Ok(NewPayload::Small(payload))
-}
-
-async fn receive_blob(
-    core: &crate::core::Core,
-    shard: &Rc<ShardStore>,
-    body: &mut Body<'_>,
-    hasher: &mut PayloadHasher,
-    size: u64,
-    begun: Option<(PooledBuffer, usize)>,
-) -> Result<NewPayload, Failure> {
-    let _place = UploadPlace::take(core)?;
-    let mut left = size;
-    let (mut buffer, mut filled) = match begun {
-        Some(begun) => begun,
-        None => receive_buffer(core, body, hasher, left).await?,
-    };
-    // The file is made when the first bytes are here: a client that only announces holds nothing.
-    let mut writer = shard.create_blob(size).await?;
-    loop {
-        left = left.saturating_sub(filled as u64);
-        writer.write(buffer, filled).await?;
-        if left == 0 {
-            break;
-        }
-        (buffer, filled) = receive_buffer(core, body, hasher, left).await?;
-    }
-    Ok(NewPayload::Blob(shard.finish_blob(writer).await?))
-}
-
-/// A place among the blobs a core receives at once.
-pub(super) struct UploadPlace<'c>(&'c crate::core::Core);
-
-impl<'c> UploadPlace<'c> {
-    pub(super) fn take(core: &'c crate::core::Core) -> Result<Self, S3Error> {
-        if core.uploads.get() >= UPLOADS_PER_CORE_MAX {
-            return Err(S3Error::new(ErrorCode::SlowDown));
-        }
-        core.uploads.set(core.uploads.get() + 1);
-        Ok(Self(core))
-    }
-}
-
-impl Drop for UploadPlace<'_> {
-    fn drop(&mut self) {
-        self.0.uploads.set(self.0.uploads.get() - 1);
-    }
-}
-
-/// The next buffer of a blob, full unless the blob ends in it.
-async fn receive_buffer(
-    core: &crate::core::Core,
-    body: &mut Body<'_>,
-    hasher: &mut PayloadHasher,
-    left: u64,
-) -> Result<(PooledBuffer, usize), Failure> {
-    body.ready().await?;
-    let mut buffer = take_buffer(core, left).await?;
-    let length = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.size());
-    let filled = fill(body, hasher, &mut buffer, length).await?;
-    if filled < length {
-        return Err(S3Error::new(ErrorCode::IncompleteBody).into());
-    }
-    Ok((buffer, filled))
-}
-
-/// Receives and hashes block by block.
-pub(super) async fn fill(
-    body: &mut Body<'_>,
-    hasher: &mut PayloadHasher,
-    buffer: &mut PooledBuffer,
-    length: usize,
-) -> Result<usize, S3Error> {
-    let mut filled = 0;
-    while filled < length {
-        let stop = (filled + BLOCK_BYTES).min(length);
-        let block = buffer.bytes_mut().get_mut(filled..stop).unwrap_or_default();
-        let count = body.fill(block).await?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(block.get(..count).unwrap_or_default());
-        filled += count;
-        yield_if_needed().await;
-    }
-    Ok(filled)
-}
-
-/// A buffer of the pool; `SlowDown` when the pool stays empty.
-pub(super) async fn take_buffer(core: &crate::core::Core, wanted: u64) -> Result<PooledBuffer, S3Error> {
-    if let Some(buffer) = core.receiving.try_take(wanted) {
-        return Ok(buffer);
-    }
-    within(BUFFER_WAIT, core.receiving.take(wanted))
-        .await
-        .ok_or_else(|| S3Error::new(ErrorCode::SlowDown))
 }

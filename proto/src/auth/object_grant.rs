@@ -7,9 +7,13 @@ use super::{
     verify::Verified,
 };
 use crate::{
+    digest::multipart::MultipartChecksum,
     error::S3Error,
-    http::head::RequestHead,
-    s3::{bucket::BucketGrant, config::cors_headers::CorsHeaders, object::ObjectHeaders, operation::Operation},
+    http::{conditional::WriteCondition, head::RequestHead},
+    s3::{
+        bucket::BucketGrant, config::cors_headers::CorsHeaders, object::ObjectHeaders, operation::Operation, part,
+        query::Query, tagging::TagSet, version::VersionId,
+    },
     wire::{Decoder, Encoder, WireError},
 };
 
@@ -28,8 +32,25 @@ pub struct ObjectGrant {
     pub signer: Option<ChunkSigner>,
     /// A form's file: the payload has no declared length, and certainly no more bytes than this.
     pub open_length_max: Option<u64>,
+    /// Where the payload of a copy comes from. Only gateways know that.
+    pub copy_source: Option<Box<SealedSource>>,
     /// What the page that sends the request is granted by the bucket's rules; written to every answer.
     pub cors: Option<Box<CorsHeaders>>,
+}
+
+/// The source of a copy, as the core that makes the copy gets to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedSource {
+    /// Where the core that owns it listens: an IP address and a port.
+    pub address: String,
+    /// A sealed `Grant::Read` for that core.
+    pub ticket: String,
+    /// The name of its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// The version asked for.
+    pub version: Option<VersionId>,
 }
 
 impl ObjectGrant {
@@ -51,6 +72,11 @@ impl ObjectGrant {
         }
         if stores_headers(operation) {
             ObjectHeaders::from_request(head)?;
+            TagSet::from_request(head)?;
+        }
+        check_upload(operation, head)?;
+        if makes_an_object(operation) {
+            WriteCondition::from_request(head)?;
         }
         let chunks_are_signed = payload.as_ref().is_some_and(PayloadDeclaration::is_aws_chunked);
         Ok(Self {
@@ -61,6 +87,7 @@ impl ObjectGrant {
             signer: verified
                 .filter(|_| chunks_are_signed)
                 .map(|verified| verified.clone().into()),
+            copy_source: None,
             open_length_max: None,
             cors: None,
         })
@@ -77,6 +104,7 @@ impl ObjectGrant {
             signer: None,
             open_length_max: Some(length_max),
             cors: None,
+            copy_source: None,
         })
     }
 
@@ -99,6 +127,7 @@ impl ObjectGrant {
         encoder.string(&self.key);
         encoder.option(self.payload.as_ref(), |encoder, payload| payload.encode(encoder));
         encoder.option(self.signer.as_ref(), |encoder, signer| signer.encode(encoder));
+        encoder.option(self.copy_source.as_ref(), |encoder, source| source.encode(encoder));
         encoder.option(self.open_length_max, |encoder, length| {
             encoder.u64(length);
         });
@@ -112,9 +141,44 @@ impl ObjectGrant {
             key: decoder.string()?,
             payload: decoder.option(PayloadDeclaration::decode)?,
             signer: decoder.option(ChunkSigner::decode)?,
+            copy_source: decoder.option(|decoder| SealedSource::decode(decoder).map(Box::new))?,
             open_length_max: decoder.option(Decoder::u64)?,
             cors: decoder.option(CorsHeaders::decode)?.map(Box::new),
         })
+    }
+}
+
+impl SealedSource {
+    fn encode(&self, encoder: &mut Encoder) {
+        encoder
+            .string(&self.address)
+            .string(&self.ticket)
+            .string(&self.bucket)
+            .string(&self.key)
+            .option(self.version, |encoder, version| version.encode(encoder));
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            address: decoder.string()?,
+            ticket: decoder.string()?,
+            bucket: decoder.string()?,
+            key: decoder.string()?,
+            version: decoder.option(VersionId::decode)?,
+        })
+    }
+}
+
+/// Refuses what names no upload and no part, and checksums that no upload can have.
+fn check_upload(operation: Operation, head: &RequestHead) -> Result<(), S3Error> {
+    match operation {
+        Operation::CreateMultipartUpload => MultipartChecksum::from_request(head).map(drop),
+        Operation::UploadPart | Operation::UploadPartCopy => {
+            let query = Query::parse(head.raw_query())?;
+            part::part_number(&query)?;
+            part::upload_id(&query).map(drop)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -123,6 +187,14 @@ fn stores_headers(operation: Operation) -> bool {
     matches!(
         operation,
         Operation::PutObject | Operation::CopyObject | Operation::CreateMultipartUpload
+    )
+}
+
+/// Whether the request may be conditional on what its key holds.
+fn makes_an_object(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::PutObject | Operation::CopyObject | Operation::CompleteMultipartUpload
     )
 }
 

@@ -8,7 +8,9 @@ use crate::{
     limits::TICKET_BYTES_MAX,
     s3::{
         bucket::{BucketGrant, BucketId},
+        copy_source::CopyRange,
         listing::ListQuery,
+        version::VersionId,
     },
     wire::{Decoder, Encoder, WireError},
 };
@@ -110,6 +112,17 @@ pub enum Grant {
     },
     /// What the core counts and holds.
     Stats,
+    /// An object, or a range of it, for the core that copies it.
+    Read {
+        /// The bucket.
+        bucket: BucketGrant,
+        /// The decoded key.
+        key: String,
+        /// Which version; `None`: the newest.
+        version: Option<VersionId>,
+        /// Which bytes; `None`: all.
+        range: Option<CopyRange>,
+    },
     /// A gateway's channel to the core, over which connections are passed.
     Channel {
         /// The gateway, as long as it runs.
@@ -294,9 +307,22 @@ impl Grant {
                 encoder.u8(8).fixed(gateway);
             }
             Self::Expire { bucket, body_sha256 } => {
-                encoder.u8(9);
+                encoder.u8(10);
                 bucket.encode(encoder);
                 encoder.fixed(body_sha256);
+            }
+            Self::Read {
+                bucket,
+                key,
+                version,
+                range,
+            } => {
+                encoder.u8(9);
+                bucket.encode(encoder);
+                encoder
+                    .string(key)
+                    .option(*version, |encoder, version| version.encode(encoder))
+                    .option(*range, |encoder, range| range.encode(encoder));
             }
         }
     }
@@ -327,9 +353,15 @@ impl Grant {
             8 => Ok(Self::Channel {
                 gateway: decoder.array()?,
             }),
-            9 => Ok(Self::Expire {
+            10 => Ok(Self::Expire {
                 bucket: BucketGrant::decode(decoder)?,
                 body_sha256: decoder.array()?,
+            }),
+            9 => Ok(Self::Read {
+                bucket: BucketGrant::decode(decoder)?,
+                key: decoder.string()?,
+                version: decoder.option(VersionId::decode)?,
+                range: decoder.option(CopyRange::decode)?,
             }),
             _ => Err(WireError::Invalid),
         }

@@ -5,3 +5,4 @@ pub mod handoff;
 pub mod map;
 pub mod message;
 pub mod placement;
+pub mod source;

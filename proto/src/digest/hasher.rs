@@ -49,6 +49,8 @@ pub struct PayloadHasher {
     md5: Option<Md5>,
     /// One hasher an algorithm, whether the bucket, the declared content digest or the client's checksum asks for it.
     checksums: Vec<ChecksumHasher>,
+    /// What the payload gets a checksum of when its client brings none.
+    missing: ChecksumAlgorithm,
 }
 
 impl PayloadHasher {
@@ -90,7 +92,27 @@ impl PayloadHasher {
             whole: Xxh3Default::new(),
             md5: md5.then(Md5::new),
             checksums,
+            missing: SERVICE_CHECKSUM,
         }
+    }
+
+    /// The same for a payload that is to have a checksum of this algorithm, if its client brings none: a part of an upload
+    /// that was begun with one, or a copy.
+    #[must_use]
+    pub fn with_missing(mut self, algorithm: ChecksumAlgorithm) -> Self {
+        if self.declaration.checksum_algorithm().is_some() {
+            return self;
+        }
+        self.missing = algorithm;
+        if algorithm == ChecksumAlgorithm::Md5 {
+            self.md5.get_or_insert_with(Md5::new);
+        }
+        self.checksums
+            .retain(|hasher| hasher.algorithm() != SERVICE_CHECKSUM || algorithm == SERVICE_CHECKSUM);
+        if !is_computed_anyway(algorithm) && self.checksums.iter().all(|hasher| hasher.algorithm() != algorithm) {
+            self.checksums.push(ChecksumHasher::new(algorithm));
+        }
+        self
     }
 
     /// Adds bytes; cheap to call with any size, best with whole blocks still in cache.
@@ -156,19 +178,19 @@ impl PayloadHasher {
             .into_iter()
             .map(ChecksumHasher::finish)
             .collect();
-        if let Some(algorithm) = self.declaration.checksum_algorithm() {
-            let value = match (algorithm, md5) {
-                (ChecksumAlgorithm::Md5, Some(md5)) => Some(md5.to_vec()),
-                (ChecksumAlgorithm::Xxhash3, _) => Some(self.whole.digest().to_be_bytes().to_vec()),
-                (ChecksumAlgorithm::Xxhash128, _) => Some(xxh3_128.to_be_bytes().to_vec()),
-                _ => None,
-            };
-            computed.extend(value.map(|value| Checksum { algorithm, value }));
-        }
+        let algorithm = self.declaration.checksum_algorithm().unwrap_or(self.missing);
+        let value = match (algorithm, md5) {
+            (ChecksumAlgorithm::Md5, Some(md5)) => Some(md5.to_vec()),
+            (ChecksumAlgorithm::Xxhash3, _) => Some(self.whole.digest().to_be_bytes().to_vec()),
+            (ChecksumAlgorithm::Xxhash128, _) => Some(xxh3_128.to_be_bytes().to_vec()),
+            _ => None,
+        };
+        computed.extend(value.map(|value| Checksum { algorithm, value }));
 
         verify_content_sha256(&self.declaration, &computed)?;
         verify_content_md5(&self.declaration, md5.as_ref())?;
-        let checksum = verify_checksum(&self.declaration, &computed, trailers)?;
+        let checksum = verify_checksum(&self.declaration, &computed, trailers)?
+            .or_else(|| of_algorithm(&computed, self.missing).cloned());
 
         let etag = match (self.checksum_type, md5) {
             (ChecksumType::Md5, Some(md5)) => hex(&md5),
@@ -258,7 +280,7 @@ fn verify_checksum(
     let declared = match (&declaration.checksum, declaration.trailer) {
         (Some(checksum), _) => checksum.clone(),
         (None, Some(algorithm)) => from_trailers(algorithm, trailers)?,
-        (None, None) => return Ok(of_algorithm(computed, SERVICE_CHECKSUM).cloned()),
+        (None, None) => return Ok(None),
     };
     if of_algorithm(computed, declared.algorithm) == Some(&declared) {
         return Ok(Some(declared));

@@ -1,7 +1,12 @@
 //! If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since with S3's precedence (RFC 9110 section 13.2.2,
-//! GetObject's API page), and If-Range.
+//! GetObject's API page), and If-Range; conditions of writes are in [`write`], those of copies on their source in [`copy`].
+
+mod copy;
+mod write;
 
 use super::{date, head::RequestHead};
+pub use copy::check_copy;
+pub use write::WriteCondition;
 
 /// What the conditions of a read say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,21 +15,21 @@ pub enum ReadCondition {
     Serve,
     /// 304, no body.
     NotModified,
-    /// 412 PreconditionFailed.
-    PreconditionFailed,
+    /// 412 PreconditionFailed, because of the header of this name.
+    PreconditionFailed(&'static str),
 }
 
 /// Evaluates a read's conditions against an ETag (without quotes) and a modification time (milliseconds since the epoch,
-/// compared in whole seconds). Weak ETags and lists and `*` are understood; malformed dates are ignored.
-/// Tags without quotes are taken too, as S3 does.
+/// compared in whole seconds). Weak ETags and lists and `*` are understood; malformed dates are ignored (RFC 9110 sections
+/// 13.1.3 and 13.1.4). Tags without quotes are taken too, as S3 does.
 pub fn evaluate_read(head: &RequestHead, etag: &str, modified_unix_ms: u64) -> ReadCondition {
     let modified_unix_s = modified_unix_ms / 1000;
     let date = |name: &str| head.header_str(name).and_then(date::parse_http);
     match matches_any(head, "if-match", etag, Comparison::Strong) {
-        Some(false) => return ReadCondition::PreconditionFailed,
+        Some(false) => return ReadCondition::PreconditionFailed("If-Match"),
         Some(true) => {}
         None if date("if-unmodified-since").is_some_and(|limit_unix_s| modified_unix_s > limit_unix_s) => {
-            return ReadCondition::PreconditionFailed;
+            return ReadCondition::PreconditionFailed("If-Unmodified-Since");
         }
         None => {}
     }
@@ -130,6 +135,7 @@ mod tests {
     #[test]
     fn conditions_and_their_precedence() {
         use ReadCondition::{NotModified, PreconditionFailed, Serve};
+        let failed = PreconditionFailed("If-Match");
         for (fields, expected) in [
             (&[][..], Serve),
             (&[("If-Match", "\"e\"")], Serve),
@@ -137,10 +143,10 @@ mod tests {
             (&[("If-Match", "*")], Serve),
             (&[("If-Match", "\"x,e\", \"e\"")], Serve),
             (&[("If-Match", "\"x\""), ("If-Match", "\"e\"")], Serve),
-            (&[("If-Match", "W/\"e\"")], PreconditionFailed),
-            (&[("If-Match", "\"x\"")], PreconditionFailed),
-            (&[("If-Match", "\"x,e,\"")], PreconditionFailed),
-            (&[("If-Match", "")], PreconditionFailed),
+            (&[("If-Match", "W/\"e\"")], failed),
+            (&[("If-Match", "\"x\"")], failed),
+            (&[("If-Match", "\"x,e,\"")], failed),
+            (&[("If-Match", "")], failed),
             (&[("If-None-Match", "\"e\"")], NotModified),
             (&[("If-None-Match", "W/\"e\"")], NotModified),
             (&[("If-None-Match", "*")], NotModified),
@@ -150,7 +156,10 @@ mod tests {
             (&[("If-Modified-Since", BEFORE)], Serve),
             (&[("If-Modified-Since", "nonsense")], Serve),
             (&[("If-Unmodified-Since", AT)], Serve),
-            (&[("If-Unmodified-Since", BEFORE)], PreconditionFailed),
+            (
+                &[("If-Unmodified-Since", BEFORE)],
+                PreconditionFailed("If-Unmodified-Since"),
+            ),
             (&[("If-Unmodified-Since", "nonsense")], Serve),
             // S3: "If-Match true and If-Unmodified-Since false: 200 OK".
             (&[("If-Match", "e"), ("If-Unmodified-Since", BEFORE)], Serve),
@@ -158,10 +167,38 @@ mod tests {
             (&[("If-None-Match", "e"), ("If-Modified-Since", BEFORE)], NotModified),
             (&[("If-None-Match", "x"), ("If-Modified-Since", AT)], Serve),
             (&[("If-Match", "e"), ("If-None-Match", "e")], NotModified),
-            (&[("If-Match", "x"), ("If-None-Match", "e")], PreconditionFailed),
+            (&[("If-Match", "x"), ("If-None-Match", "e")], failed),
+            // All four (RFC 9110 section 13.2.2): tags go before dates, and If-Match before If-None-Match.
+            (&all_four("x", BEFORE, "x", AT), failed),
+            (&all_four("e", BEFORE, "e", BEFORE), NotModified),
+            (&all_four("e", BEFORE, "x", AT), Serve),
+            (
+                &[("If-Unmodified-Since", BEFORE), ("If-Modified-Since", AT)],
+                PreconditionFailed("If-Unmodified-Since"),
+            ),
+            (&[("If-Unmodified-Since", AT), ("If-Modified-Since", AT)], NotModified),
+            (&[("If-Unmodified-Since", AT), ("If-None-Match", "e")], NotModified),
+            (&[("If-Match", "e"), ("If-Modified-Since", AT)], NotModified),
+            // The other forms of a date (RFC 9110 section 5.6.7).
+            (&[("If-Modified-Since", "Monday, 23-Nov-26 12:00:00 GMT")], NotModified),
+            (&[("If-Modified-Since", "Mon Nov 23 11:59:59 2026")], Serve),
         ] {
             assert_eq!(evaluate_read(&head(fields), "e", AT_UNIX_MS), expected, "{fields:?}");
         }
+    }
+
+    fn all_four<'a>(
+        matches: &'a str,
+        unmodified: &'a str,
+        none_match: &'a str,
+        modified: &'a str,
+    ) -> [(&'static str, &'a str); 4] {
+        [
+            ("If-Match", matches),
+            ("If-Unmodified-Since", unmodified),
+            ("If-None-Match", none_match),
+            ("If-Modified-Since", modified),
+        ]
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     error::{ErrorCode, S3Error},
     http::{head::RequestHead, response::ResponseWriter},
-    limits::USER_METADATA_BYTES_MAX,
+    limits::{REDIRECT_LOCATION_BYTES_MAX, USER_METADATA_BYTES_MAX},
     s3::query::Query,
     wire::{Decoder, Encoder, WireError},
 };
@@ -62,6 +62,7 @@ impl ObjectHeaders {
         headers.content_encoding = headers.content_encoding.and_then(without_aws_chunked);
         headers.check_storage_class()?;
         headers.check_metadata_size()?;
+        headers.check_redirect_location()?;
         Ok(headers)
     }
 
@@ -201,6 +202,20 @@ impl ObjectHeaders {
         }
     }
 
+    /// "Configuring an object redirect" in the user guide.
+    fn check_redirect_location(&self) -> Result<(), S3Error> {
+        let Some(location) = &self.website_redirect else {
+            return Ok(());
+        };
+        let begins_well = ["/", "http://", "https://"]
+            .iter()
+            .any(|prefix| location.starts_with(prefix));
+        match begins_well && location.len() <= REDIRECT_LOCATION_BYTES_MAX {
+            true => Ok(()),
+            false => Err(ErrorCode::InvalidRedirectLocation.into()),
+        }
+    }
+
     fn check_metadata_size(&self) -> Result<(), S3Error> {
         let size: usize = self
             .user_metadata
@@ -328,6 +343,20 @@ mod tests {
         );
         let class = from_request(b"x-amz-storage-class: FAST\r\n").unwrap_err();
         assert_eq!(class.code, ErrorCode::InvalidStorageClass);
+        let redirected =
+            |location: &str| from_request(format!("x-amz-website-redirect-location: {location}\r\n").as_bytes());
+        for location in ["/other", "http://host/", "https://host/other?a=b"] {
+            assert_eq!(
+                redirected(location).unwrap().website_redirect.as_deref(),
+                Some(location)
+            );
+        }
+        for location in ["other", "ftp://host/", &format!("/{}", "x".repeat(2048))] {
+            assert_eq!(
+                redirected(location).unwrap_err().code,
+                ErrorCode::InvalidRedirectLocation
+            );
+        }
     }
 
     #[test]

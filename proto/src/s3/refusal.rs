@@ -28,9 +28,14 @@ fn check_header(operation: Operation, name: &str, value: &[u8]) -> Result<(), S3
         // There are no account ids, so whose bucket it is cannot be compared; going on would skip a safety check.
         _ if name.eq_ignore_ascii_case("x-amz-expected-bucket-owner") => true,
         Operation::PutObject => {
-            is_condition(name) || is_refused_on_write(name, value) || is_refused_on_put_object(name, value)
+            is_condition_of_reads(name) || is_refused_on_write(name, value) || is_refused_on_put_object(name)
         }
-        Operation::DeleteObject => is_condition(name),
+        Operation::CopyObject | Operation::CreateMultipartUpload => {
+            is_refused_on_write(name, value) || is_refused_on_put_object(name) || is_refused_on_copy(name)
+        }
+        Operation::UploadPart => is_refused_on_put_object(name),
+        Operation::UploadPartCopy => is_refused_on_put_object(name) || is_refused_on_copy(name),
+        Operation::DeleteObject => is_condition_of_reads(name) || is_refused_on_delete_object(name),
         Operation::CreateBucket => is_refused_on_write(name, value) || is_refused_on_create_bucket(name, value),
         Operation::GetObject | Operation::HeadObject => {
             if starts_with_any(name, &["x-amz-server-side-encryption-customer-"]) {
@@ -53,13 +58,17 @@ fn check_header(operation: Operation, name: &str, value: &[u8]) -> Result<(), S3
     Ok(())
 }
 
-/// Conditions of a write.
-fn is_condition(name: &str) -> bool {
+/// Writes are conditional on ETags only.
+fn is_condition_of_reads(name: &str) -> bool {
+    ["if-modified-since", "if-unmodified-since"]
+        .iter()
+        .any(|candidate| name.eq_ignore_ascii_case(candidate))
+}
+
+/// DeleteObject's API page: time and size are "only supported for directory buckets".
+fn is_refused_on_delete_object(name: &str) -> bool {
     [
-        "if-match",
         "if-none-match",
-        "if-modified-since",
-        "if-unmodified-since",
         "x-amz-if-match-last-modified-time",
         "x-amz-if-match-size",
     ]
@@ -75,13 +84,10 @@ fn is_refused_on_write(name: &str, value: &[u8]) -> bool {
     starts_with_any(name, &["x-amz-grant-"])
 }
 
-fn is_refused_on_put_object(name: &str, value: &[u8]) -> bool {
-    match name.len() {
-        // An empty tag set is what every object has.
-        13 if name.eq_ignore_ascii_case("x-amz-tagging") => !value.is_empty(),
-        // A partial PUT would replace the whole object by a part (RFC 9110 section 14.5).
-        13 if name.eq_ignore_ascii_case("content-range") => true,
-        _ => starts_with_any(
+fn is_refused_on_put_object(name: &str) -> bool {
+    // A partial PUT would replace the whole object by a part (RFC 9110 section 14.5).
+    name.eq_ignore_ascii_case("content-range")
+        || starts_with_any(
             name,
             &[
                 "x-amz-rename-source",
@@ -89,8 +95,13 @@ fn is_refused_on_put_object(name: &str, value: &[u8]) -> bool {
                 "x-amz-object-lock-",
                 "x-amz-server-side-encryption",
             ],
-        ),
-    }
+        )
+}
+
+/// What a copy's source is encrypted with, and whose bucket it must be in: there are neither keys nor account ids.
+fn is_refused_on_copy(name: &str) -> bool {
+    name.eq_ignore_ascii_case("x-amz-source-expected-bucket-owner")
+        || starts_with_any(name, &["x-amz-copy-source-server-side-encryption-customer-"])
 }
 
 fn is_refused_on_create_bucket(name: &str, value: &[u8]) -> bool {

@@ -2,6 +2,7 @@
 
 use super::{
     listing::{ListEntry, ListPage, ListedObject},
+    version::VersionId,
     xml_document::Document,
 };
 use crate::{
@@ -229,7 +230,7 @@ impl ListResult<'_> {
 }
 
 /// S3's `encoding-type=url`: percent-encoding that keeps `/` and `*`, encodes `~`, and writes a space as `+`.
-fn url_encoded(name: &str) -> String {
+pub(super) fn url_encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {
@@ -247,7 +248,7 @@ fn list_bytes(page: &ListPage) -> usize {
     1024 + names + page.entries.len() * 256
 }
 
-fn write_owner(document: &mut Document, owner: &Owner) {
+pub(super) fn write_owner(document: &mut Document, owner: &Owner) {
     document.element("Owner", |document| {
         document.text("ID", &owner.id);
         document.text("DisplayName", &owner.display_name);
@@ -259,8 +260,10 @@ fn write_owner(document: &mut Document, owner: &Owner) {
 pub struct DeleteOutcome {
     /// The key.
     pub key: String,
-    /// The error, if it was not deleted.
-    pub error: Option<S3Error>,
+    /// The version id that was asked for.
+    pub version_id: Option<String>,
+    /// The delete marker that was made, or removed; or why nothing happened.
+    pub result: Result<Option<VersionId>, S3Error>,
 }
 
 /// `<DeleteResult>`; `quiet` leaves out successes.
@@ -268,11 +271,19 @@ pub fn delete_result(outcomes: &[DeleteOutcome], quiet: bool) -> Vec<u8> {
     let mut document = Document::new();
     document.root("DeleteResult", |document| {
         for outcome in outcomes {
-            match &outcome.error {
-                None if quiet => {}
-                None => document.element("Deleted", |document| document.text("Key", &outcome.key)),
-                Some(error) => document.element("Error", |document| {
+            match &outcome.result {
+                Ok(_) if quiet => {}
+                Ok(delete_marker) => document.element("Deleted", |document| {
                     document.text("Key", &outcome.key);
+                    write_version_id(document, outcome);
+                    if let Some(delete_marker) = delete_marker {
+                        document.text("DeleteMarker", "true");
+                        document.text("DeleteMarkerVersionId", &delete_marker.to_string());
+                    }
+                }),
+                Err(error) => document.element("Error", |document| {
+                    document.text("Key", &outcome.key);
+                    write_version_id(document, outcome);
                     document.text("Code", error.code.as_str());
                     document.text("Message", &error.message);
                 }),
@@ -280,4 +291,10 @@ pub fn delete_result(outcomes: &[DeleteOutcome], quiet: bool) -> Vec<u8> {
         }
     });
     document.finish()
+}
+
+fn write_version_id(document: &mut Document, outcome: &DeleteOutcome) {
+    if let Some(version_id) = &outcome.version_id {
+        document.text("VersionId", version_id);
+    }
 }

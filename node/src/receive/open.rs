@@ -1,6 +1,6 @@
 //! A payload whose length nobody knows before its end: the file of a form.
 
-use super::put::{Failure, UploadPlace, fill, take_buffer};
+use super::{Failure, UploadPlace, fill, take_buffer};
 use crate::{limits::SMALL_PUT_BYTES_MAX, recv::Body};
 use mountpath::shard_store::{NewPayload, ShardStore};
 use proto::{
