@@ -358,7 +358,6 @@ fn object(operation: Operation) -> Grant {
                 version: Some(VersionId::Null),
             })
         }),
-        cors: None,
     };
     Grant::Object {
         object,
