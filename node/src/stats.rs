@@ -19,9 +19,13 @@ pub enum Kind {
     /// A gateway's message.
     DeleteBatch,
     /// A gateway's message.
+    Expire,
+    /// A gateway's message.
     Fence,
     /// A gateway's message.
     Stats,
+    /// Another core's message: it copies an object of this one.
+    Read,
     /// A connection without a ticket, passed through to a gateway; counted once, without a status.
     Relay,
     /// No valid ticket, or not HTTP.
@@ -29,11 +33,13 @@ pub enum Kind {
 }
 
 /// Kinds that are no operations on objects.
-const OTHER_KINDS: [Kind; 6] = [
+const OTHER_KINDS: [Kind; 7] = [
     Kind::List,
     Kind::DeleteBatch,
+    Kind::Expire,
     Kind::Fence,
     Kind::Stats,
+    Kind::Read,
     Kind::Relay,
     Kind::Refused,
 ];
@@ -63,8 +69,10 @@ impl Kind {
             Work::Object(object) => Self::Object(object.operation),
             Work::Message(Grant::List { .. }) => Self::List,
             Work::Message(Grant::DeleteBatch { .. }) => Self::DeleteBatch,
+            Work::Message(Grant::Expire { .. }) => Self::Expire,
             Work::Message(Grant::Fence { .. }) => Self::Fence,
             Work::Message(Grant::Stats) => Self::Stats,
+            Work::Message(Grant::Read { .. }) => Self::Read,
             Work::Message(_) => Self::Refused,
         }
     }
@@ -74,8 +82,10 @@ impl Kind {
             Self::Object(operation) => operation.name(),
             Self::List => "List",
             Self::DeleteBatch => "DeleteBatch",
+            Self::Expire => "Expire",
             Self::Fence => "Fence",
             Self::Stats => "Stats",
+            Self::Read => "Read",
             Self::Relay => "Relay",
             Self::Refused => "Refused",
         }
