@@ -2,6 +2,11 @@
 
 use md5::{Digest, Md5};
 
+/// The MD5.
+pub fn md5(bytes: &[u8]) -> [u8; 16] {
+    Md5::digest(bytes).into()
+}
+
 /// Lower-case hex of the MD5.
 pub fn md5_hex(bytes: &[u8]) -> String {
     proto::auth::sigv4::hex(&Md5::digest(bytes))
