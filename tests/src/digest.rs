@@ -22,6 +22,11 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     proto::auth::sigv4::hex(&proto::auth::sigv4::sha256(bytes))
 }
 
+/// Base64 of the SHA-256, as in x-amz-checksum-sha256.
+pub fn sha256_base64(bytes: &[u8]) -> String {
+    base64(&proto::auth::sigv4::sha256(bytes))
+}
+
 /// Base64 of the CRC-32 (ISO-HDLC), as in x-amz-checksum-crc32.
 pub fn crc32_base64(bytes: &[u8]) -> String {
     let mut crc = u32::MAX;
