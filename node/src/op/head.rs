@@ -12,6 +12,7 @@ use mountpath::{
     shard_store::{OpenObject, ShardStore},
 };
 use proto::{
+    auth::payload::wants_checksum,
     digest::stored::StoredChecksum,
     error::{ErrorCode, S3Error},
     http::{
@@ -137,7 +138,7 @@ pub async fn part_checksum(
     served: Served,
 ) -> Result<Option<StoredChecksum>, S3Error> {
     let multipart = found.object.entry.meta.multipart.as_ref();
-    let (Some((number, _)), Some(multipart)) = (served.part.filter(|_| wants_checksum(head)), multipart) else {
+    let (Some((number, _)), Some(multipart)) = (served.part.filter(|_| asks_for_checksum(head)), multipart) else {
         return Ok(None);
     };
     let part = found.shard.part(object.bucket.id, multipart.upload, number).await;
@@ -145,9 +146,9 @@ pub async fn part_checksum(
     Ok(part.and_then(|part| part.meta.checksum.clone()))
 }
 
-fn wants_checksum(head: &RequestHead) -> bool {
-    head.header_str("x-amz-checksum-mode")
-        .is_some_and(|mode| mode.eq_ignore_ascii_case("enabled"))
+/// Another value was refused when the request was admitted.
+fn asks_for_checksum(head: &RequestHead) -> bool {
+    wants_checksum(head).unwrap_or(false)
 }
 
 /// 304 with the validators.
@@ -186,7 +187,7 @@ pub fn object_head(
     let of_whole = entry.meta.checksum.as_ref();
     let bytes = served.bytes(size);
     let is_whole = served.part.is_none() && bytes.length == size;
-    if let Some(checksum) = checksum.or(of_whole.filter(|_| is_whole && wants_checksum(head))) {
+    if let Some(checksum) = checksum.or(of_whole.filter(|_| is_whole && asks_for_checksum(head))) {
         response.header(checksum.algorithm().header(), &checksum.text());
         response.header("x-amz-checksum-type", checksum.form().name());
     }

@@ -1,10 +1,14 @@
 //! What an authenticated request for object data amounts to: the one way from a head to what a core does, whether a
 //! gateway seals it into a ticket or a core finds it out itself under a lease.
 
-use super::{chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified};
+use super::{
+    chunked::ChunkSigner,
+    payload::{PayloadDeclaration, wants_checksum},
+    verify::Verified,
+};
 use crate::{
     digest::multipart::MultipartChecksum,
-    error::{ErrorCode, S3Error},
+    error::S3Error,
     http::{conditional::WriteCondition, head::RequestHead},
     s3::{
         bucket::BucketGrant, object::ObjectHeaders, operation::Operation, part, query::Query, tagging::TagSet,
@@ -169,19 +173,6 @@ fn check_upload(operation: Operation, head: &RequestHead) -> Result<(), S3Error>
             part::upload_id(&query).map(drop)
         }
         _ => Ok(()),
-    }
-}
-
-/// Whether a read asks for the object's checksum: `x-amz-checksum-mode: ENABLED`
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>). `InvalidRequest` for another value.
-pub fn wants_checksum(head: &RequestHead) -> Result<bool, S3Error> {
-    match head.header("x-amz-checksum-mode") {
-        None => Ok(false),
-        Some(mode) if mode.eq_ignore_ascii_case(b"enabled") => Ok(true),
-        Some(_) => Err(S3Error::with_message(
-            ErrorCode::InvalidRequest,
-            "Value for x-amz-checksum-mode header is invalid.",
-        )),
     }
 }
 
