@@ -86,6 +86,7 @@ impl Issuer {
             checksum_type: checksum.checksum_type(),
             validate_warm_get: true,
             versioning: proto::s3::version::Versioning::Unversioned,
+            has_cors: false,
             ..place.bucket
         };
         let place = Place { bucket, ..place };
@@ -168,6 +169,7 @@ impl Issuer {
                     signer: None,
                     copy_source: None,
                     open_length_max: None,
+                    cors: None,
                 },
                 request_digest: request_digest(head.method(), &head, &Query::default()),
             },
@@ -222,6 +224,7 @@ mod tests {
                 checksum_type: ChecksumType::Md5,
                 validate_warm_get: true,
                 versioning: proto::s3::version::Versioning::Unversioned,
+                has_cors: false,
                 owner_id: String::new(),
             },
         };

@@ -3,7 +3,7 @@
 use proto::{
     error::S3Error,
     http::response::ResponseWriter,
-    s3::{name::Target, xml_write},
+    s3::{config::cors_headers::CorsHeaders, name::Target, xml_write},
 };
 
 /// A whole answer.
@@ -40,6 +40,14 @@ impl Answer {
             ..Self::xml(body)
         }
     }
+    /// A page for people.
+    pub fn html(status: u16, html: String) -> Self {
+        Self {
+            content_type: "text/html; charset=utf-8",
+            body: html.into_bytes(),
+            ..Self::empty(status)
+        }
+    }
     /// One line of text, for people and for nodes.
     pub fn text(status: u16, line: &str) -> Self {
         Self {
@@ -59,6 +67,14 @@ impl Answer {
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+    /// Adds what the page that asks is granted.
+    #[must_use]
+    pub fn cors(mut self, cors: Option<&CorsHeaders>) -> Self {
+        if let Some(cors) = cors {
+            cors.each(|name, value| self.headers.push((name, value.to_owned())));
+        }
         self
     }
     /// The status.

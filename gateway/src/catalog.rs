@@ -5,8 +5,9 @@ mod revocations;
 mod view;
 
 use crate::{
+    bucket_configuration::BucketConfiguration,
     clock::unix_ms,
-    limits::{ACCESS_KEY_COUNT_MAX, BUCKET_ID_RANGE, USER_BUCKET_COUNT_MAX},
+    limits::{ACCESS_KEY_COUNT_MAX, BUCKET_ID_RANGE, CONFIGURE_ATTEMPTS_MAX, USER_BUCKET_COUNT_MAX},
     records::{BucketRecord, BucketState, KeyRecord, UserRecord},
     store::{Change, CommitError, MetaStore, StoreError},
 };
@@ -104,6 +105,14 @@ impl Catalog {
             .filter_map(|name| Some(Rc::clone(&view.buckets.get(name)?.record)))
             .collect()
     }
+    /// All buckets in use.
+    pub fn buckets(&self) -> Vec<Rc<BucketRecord>> {
+        let view = self.view.borrow();
+        let all = view.buckets.values().map(|stored| &stored.record);
+        all.filter(|bucket| bucket.state == BucketState::Active)
+            .cloned()
+            .collect()
+    }
     /// All buckets whose deletion has begun and not ended.
     pub fn buckets_deleting(&self) -> Vec<Rc<BucketRecord>> {
         let view = self.view.borrow();
@@ -182,6 +191,7 @@ impl Catalog {
             checksum_type: checksum_type.code(),
             validate_warm_get: true,
             state: BucketState::Active,
+            configuration: BucketConfiguration::default(),
         };
         let change = Change {
             key: format!("{BUCKET_PREFIX}{name}"),
@@ -243,6 +253,27 @@ impl Catalog {
             ..bucket.clone()
         };
         self.replace_bucket(bucket, Some(&changed)).await
+    }
+    /// Changes the configuration of a bucket in use. Other changes of it at the same time are kept.
+    pub async fn configure_bucket(
+        &self,
+        bucket: &BucketRecord,
+        change: impl Fn(&mut BucketConfiguration),
+    ) -> Result<(), CatalogError> {
+        for _ in 0..CONFIGURE_ATTEMPTS_MAX {
+            let current = self.bucket(&bucket.name).filter(|current| {
+                // One of the same name that was made since is another bucket.
+                current.id == bucket.id && current.state == BucketState::Active
+            });
+            let Some(current) = current else { break };
+            let mut changed = (*current).clone();
+            change(&mut changed.configuration);
+            match self.replace_bucket(&current, Some(&changed)).await {
+                Err(CatalogError::Changed) => {}
+                other => return other,
+            }
+        }
+        Err(CatalogError::Changed)
     }
     /// Removes a bucket the caller has found empty.
     pub async fn remove_bucket(&self, bucket: &BucketRecord) -> Result<(), CatalogError> {

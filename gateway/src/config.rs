@@ -64,6 +64,9 @@ pub struct Flags {
     /// Where to listen; port 0 picks a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:51080")]
     pub listen: String,
+    /// Where buckets are served as web sites, as bucket.NAME for each --domain NAME; port 0 picks a free one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub website_listen: Option<String>,
     /// The directory of the metadata store.
     #[arg(long, value_name = "DIR")]
     pub state: PathBuf,
@@ -110,13 +113,12 @@ pub struct Flags {
 impl Flags {
     /// Where to listen, resolved.
     pub fn listen_address(&self) -> Result<SocketAddr, String> {
-        let mut addresses = self
-            .listen
-            .to_socket_addrs()
-            .map_err(|error| format!("cannot listen on {}: {error}; give --listen HOST:PORT", self.listen))?;
-        addresses
-            .next()
-            .ok_or_else(|| format!("{} names no address; give --listen HOST:PORT", self.listen))
+        resolve(&self.listen, "--listen")
+    }
+    /// Where to listen for visitors of web sites, resolved.
+    pub fn website_address(&self) -> Result<Option<SocketAddr>, String> {
+        let listen = self.website_listen.as_deref();
+        listen.map(|listen| resolve(listen, "--website-listen")).transpose()
     }
     /// What the operator decides.
     pub fn settings(&self) -> Result<Settings, String> {
@@ -163,6 +165,15 @@ impl Flags {
         }
         Ok(key)
     }
+}
+
+fn resolve(listen: &str, flag: &str) -> Result<SocketAddr, String> {
+    let mut addresses = listen
+        .to_socket_addrs()
+        .map_err(|error| format!("cannot listen on {listen}: {error}; give {flag} HOST:PORT"))?;
+    addresses
+        .next()
+        .ok_or_else(|| format!("{listen} names no address; give {flag} HOST:PORT"))
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -27,6 +27,8 @@ pub struct Connection {
     pub relayed: bool,
     /// A core had no room for it: its next request is not passed to one again.
     pub refused: bool,
+    /// It came to the port of web sites.
+    pub is_website: bool,
     /// Requests served.
     pub served: u64,
     /// What the request being served asks for, once that is known.
@@ -94,6 +96,7 @@ impl Connection {
             client,
             relayed: false,
             refused: false,
+            is_website: false,
             served: 0,
             operation: None,
             noted: Noted::default(),

@@ -31,29 +31,55 @@ pub async fn call(
     )
     .into_bytes();
     message.extend_from_slice(body);
-    let (status, body) = send(gateway, core, message, true).await?;
-    if status == 200 {
-        Ok(body)
+    let answer = send(gateway, core, message, true).await?;
+    if answer.status == 200 {
+        Ok(answer.body)
     } else {
-        Err(refusal(core, path, status, &body))
+        Err(refusal(core, path, answer.status, &answer.body))
     }
 }
 
-/// The status of an object's HEAD, which the ticket is for.
-pub async fn head(gateway: &Gateway, core: &Core, path: &str, ticket: &str) -> Result<u16, S3Error> {
-    let message = format!(
-        "HEAD {path}?{QUERY_PARAMETER}={ticket} HTTP/1.1\r\nHost: {}\r\n\r\n",
-        core.address
-    );
-    Ok(send(gateway, core, message.into_bytes(), false).await?.0)
+/// The status of an object's HEAD with this path and query, which the ticket is for.
+pub async fn head(gateway: &Gateway, core: &Core, target: &str, ticket: &str) -> Result<u16, S3Error> {
+    Ok(look(gateway, core, target, ticket, "").await?.status)
 }
 
-async fn send(
+/// The same with headers, each with its line end, and with the whole head of the answer.
+pub async fn look(
     gateway: &Gateway,
     core: &Core,
-    message: Vec<u8>,
-    answer_has_body: bool,
-) -> Result<(u16, Vec<u8>), S3Error> {
+    target: &str,
+    ticket: &str,
+    headers: &str,
+) -> Result<Answered, S3Error> {
+    let separator = if target.contains('?') { '&' } else { '?' };
+    let message = format!(
+        "HEAD {target}{separator}{QUERY_PARAMETER}={ticket} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n",
+        core.address
+    );
+    send(gateway, core, message.into_bytes(), false).await
+}
+
+/// An answer of a core.
+#[derive(Debug)]
+pub struct Answered {
+    /// Its status.
+    pub status: u16,
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl Answered {
+    /// The first value of a header, if it is UTF-8.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let text = std::str::from_utf8(&self.head).ok()?;
+        let mut fields = text.split("\r\n").filter_map(|line| line.split_once(':'));
+        let found = fields.find(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim())
+    }
+}
+
+async fn send(gateway: &Gateway, core: &Core, message: Vec<u8>, answer_has_body: bool) -> Result<Answered, S3Error> {
     let mut answer = Err(NoResponse::Nothing(io::ErrorKind::NotConnected.into()));
     if let Some(stream) = gateway.pool.reuse(core.address) {
         answer = exchange(gateway, core, stream, message.clone(), answer_has_body).await;
@@ -77,7 +103,7 @@ async fn exchange(
     mut stream: Stream,
     message: Vec<u8>,
     has_body: bool,
-) -> Result<(u16, Vec<u8>), NoResponse> {
+) -> Result<Answered, NoResponse> {
     let (sent, _) = stream.writer.write_all(message, BODY_PROGRESS_TIME).await;
     sent.map_err(NoResponse::Nothing)?;
     let mut buffer = Vec::with_capacity(4096);
@@ -101,8 +127,12 @@ async fn exchange(
         gateway.pool.keep(core.address, stream);
     }
     buffer.truncate(end);
-    buffer.drain(..head.length);
-    Ok((head.status, buffer))
+    let body = buffer.split_off(head.length.min(buffer.len()));
+    Ok(Answered {
+        status: head.status,
+        head: buffer,
+        body,
+    })
 }
 
 /// The S3 error a core answered with; one this version does not know is `InternalError`.

@@ -7,19 +7,21 @@ use crate::{
     auth,
     body::Body,
     connection::{Connection, Next, Served},
+    cors,
     gateway::Gateway,
     limits::BODY_PROGRESS_TIME,
     proxy, registration, relay_ticket,
     request::Request,
     route::Way,
     s3::{self, post_object},
+    website,
 };
 use proto::{
     auth::ticket,
     cluster::message::REGISTER_PATH,
     error::{ErrorCode, S3Error},
     http::head::{Method, RequestHead},
-    s3::{address::Address, operation::Operation, query::Query},
+    s3::{address::Address, config::cors_headers::CorsHeaders, operation::Operation, query::Query},
 };
 use std::rc::Rc;
 
@@ -27,17 +29,22 @@ use std::rc::Rc;
 pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: &RequestHead) -> Next {
     let address = gateway.address(head);
     // Of a bucket with its own host every path is a key.
-    if address == Ok(Address::Path) && admin::is_admin_path(head.raw_path()) {
+    if !connection.is_website && address == Ok(Address::Path) && admin::is_admin_path(head.raw_path()) {
         return Next::Admin;
     }
-    if connection.served == 0 {
+    if connection.served == 0 && !connection.is_website {
         relay_ticket::take(gateway, connection, head);
     }
     connection.operation = None;
     connection.noted = Noted::new(gateway);
     let id = gateway.request_ids.next();
     let mut body = Body::new(head);
-    let served = serve(gateway, connection, head, &address, &mut body, &id).await;
+    let cors = cors::granted(gateway, head, &address);
+    let context = (id.as_str(), cors.as_ref());
+    let served = match connection.is_website {
+        true => Ok(website::serve(gateway, connection, head, &address, &mut body, context).await),
+        false => serve(gateway, connection, head, &address, &mut body, context).await,
+    };
     let answer = match served {
         Ok(Served::Relayed(relayed)) => {
             gateway
@@ -74,6 +81,7 @@ pub async fn dispatch(gateway: &Rc<Gateway>, connection: &mut Connection, head: 
             Answer::error(&error, &resource, &id)
         }
     };
+    let answer = answer.cors(cors.as_ref());
     let way = (answer.status() == ErrorCode::TemporaryRedirect.status()).then_some(Way::Redirect);
     gateway.requests.count(connection.operation, answer.status(), way);
     let next = respond(gateway, connection, head, &mut body, &answer, &id).await;
@@ -128,7 +136,7 @@ async fn serve(
     head: &RequestHead,
     address: &Result<Address, S3Error>,
     body: &mut Body,
-    id: &str,
+    (id, cors): (&str, Option<&CorsHeaders>),
 ) -> Result<Served, S3Error> {
     let address = address.as_ref().map_err(S3Error::clone)?;
     if *address == Address::Path && head.raw_path() == REGISTER_PATH {
@@ -139,8 +147,10 @@ async fn serve(
     }
     match head.method() {
         Method::Other => return Err(ErrorCode::MethodNotAllowed.into()),
-        // No bucket has a CORS configuration: every preflight is refused.
-        Method::Options => return Err(ErrorCode::AccessDenied.into()),
+        Method::Options => {
+            connection.operation = Some(s3::preflight::NAME);
+            return s3::preflight::serve(gateway, head, address).map(Served::Answer);
+        }
         _ => {}
     }
     if let Some(sealed) = ticket::find(head.raw_query()) {
@@ -171,6 +181,7 @@ async fn serve(
         target,
         operation,
         caller,
+        cors: cors.cloned(),
     };
     tracing::debug!(
         request_id = id,
@@ -189,15 +200,17 @@ async fn operate(request: &Request<'_>, connection: &mut Connection, body: &mut 
         Operation::HeadBucket => s3::head_bucket::serve(request)?.into(),
         Operation::DeleteBucket => s3::delete_bucket::serve(request).await?.into(),
         Operation::BucketLocation => s3::bucket_location::serve(request)?.into(),
-        Operation::BucketRead(subresource) => s3::subresource::serve_bucket(request, subresource)?.into(),
-        Operation::BucketWrite(_)
-        | Operation::BucketDelete(_)
-        | Operation::ListObjectVersions
-        | Operation::PostObject => return Err(ErrorCode::NotImplemented.into()),
+        Operation::BucketRead(subresource) => s3::subresource::read(request, subresource)?.into(),
+        Operation::BucketWrite(subresource) => s3::subresource::write(request, connection, body, subresource)
+            .await?
+            .into(),
+        Operation::BucketDelete(subresource) => s3::subresource::delete(request, subresource).await?.into(),
+        Operation::PostObject => return Err(ErrorCode::NotImplemented.into()),
         Operation::ObjectRead(subresource) => s3::subresource::serve_object(request, subresource).await?.into(),
         Operation::ListObjects => s3::list_objects::serve_v1(request).await?.into(),
         Operation::ListObjectsV2 => s3::list_objects::serve_v2(request).await?.into(),
         Operation::ListMultipartUploads => s3::list_multipart_uploads::serve(request).await?.into(),
+        Operation::ListObjectVersions => s3::list_object_versions::serve(request).await?.into(),
         Operation::DeleteObjects => s3::delete_objects::serve(request, connection, body).await?.into(),
         Operation::PutObject
         | Operation::GetObject

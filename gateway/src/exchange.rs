@@ -55,6 +55,16 @@ pub struct Exchange<'a> {
     body: &'a mut Body,
     started: Cell<bool>,
     received_bytes: Cell<u64>,
+    start: Option<Start>,
+}
+
+/// What an answer begins with in place of the core's status line: a page for errors is an object like others.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The status.
+    pub status: u16,
+    /// The status line and further header lines.
+    pub lines: String,
 }
 
 impl<'a> Exchange<'a> {
@@ -72,7 +82,13 @@ impl<'a> Exchange<'a> {
             body,
             started: Cell::new(false),
             received_bytes: Cell::new(0),
+            start: None,
         }
+    }
+    /// Has an answer of 200 begin otherwise.
+    #[must_use]
+    pub fn starting_with(self, start: Option<Start>) -> Self {
+        Self { start, ..self }
     }
     /// Whether any of the body was taken from the client: then it cannot be sent again.
     pub fn body_was_started(&self) -> bool {
@@ -133,7 +149,8 @@ impl<'a> Exchange<'a> {
                 Next::Close
             }
         };
-        let status = response.status;
+        let start = self.start.as_ref().filter(|_| response.status == 200);
+        let status = start.map_or(response.status, |start| start.status);
         Ok(Outcome::Relayed(Relayed { status, next }))
     }
 
@@ -216,6 +233,9 @@ impl<'a> Exchange<'a> {
         if !(keep_client && response.keep_alive) {
             first = with_connection_header(&first, response.length, keep_client);
         }
+        if let Some(start) = self.start.as_ref().filter(|_| response.status == 200) {
+            first = with_start(&first, start);
+        }
         let noted = &mut self.connection.noted;
         let client = &mut self.connection.stream.writer;
         let (sent, first) = client.write_all(first, BODY_PROGRESS_TIME).await;
@@ -259,6 +279,12 @@ async fn answer_of(
     }
 }
 
+/// The bytes with another status line.
+fn with_start(bytes: &[u8], start: &Start) -> Vec<u8> {
+    let end = bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    [start.lines.as_bytes(), bytes.get(end..).unwrap_or_default()].concat()
+}
+
 /// The bytes with the head's own `Connection` header replaced by the client's: the core's is about another connection.
 fn with_connection_header(bytes: &[u8], head_length: usize, keep_alive: bool) -> Vec<u8> {
     let (head, body) = bytes.split_at(head_length.min(bytes.len()));
@@ -281,7 +307,19 @@ fn with_connection_header(bytes: &[u8], head_length: usize, keep_alive: bool) ->
 
 #[cfg(test)]
 mod tests {
-    use super::with_connection_header;
+    use super::{Start, with_connection_header, with_start};
+
+    #[test]
+    fn an_error_page_begins_with_the_error() {
+        let start = Start {
+            status: 404,
+            lines: "HTTP/1.1 404 Not Found\r\nx: y\r\n".to_owned(),
+        };
+        assert_eq!(
+            with_start(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\n", &start),
+            b"HTTP/1.1 404 Not Found\r\nx: y\r\nContent-Length: 1\r\n\r\n\n"
+        );
+    }
 
     #[test]
     fn connection_header_is_the_clients() {

@@ -11,6 +11,8 @@ pub const DESCRIPTOR_RESERVE: u64 = 128;
 pub const LISTEN_BACKLOG: i32 = 4096;
 /// Connections taken from it in one turn of the ring.
 pub const ACCEPTS_AT_ONCE: usize = 64;
+/// The same of the port of web sites.
+pub const WEBSITE_ACCEPTS_AT_ONCE: usize = 16;
 /// Entries of the io_uring submission queue.
 pub const RING_ENTRIES: u32 = 4096;
 
@@ -48,6 +50,10 @@ pub const ADMIN_RECEIVE_BYTES: usize = 4 * 1024;
 pub const BODY_MEMORY_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Largest CreateBucketConfiguration.
 pub const BUCKET_CONFIGURATION_BYTES_MAX: usize = 64 * 1024;
+/// Largest configuration of a bucket: 1,000 lifecycle rules, if they are not very long.
+pub const SUBRESOURCE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// How often a change of a bucket's configuration is tried while others change it, too.
+pub const CONFIGURE_ATTEMPTS_MAX: usize = 16;
 /// Largest NodeInfo: SHARD_COUNT_MAX shards and as many cores.
 pub const REGISTRATION_BYTES_MAX: usize = 256 * 1024;
 /// Largest JSON body of the admin API.
@@ -129,4 +135,5 @@ pub const LIST_PAGE_SLACK: usize = 16;
 const _: () = assert!(HEAD_BUFFER_BYTES <= REQUEST_HEAD_BYTES_MAX);
 const _: () = assert!(RELAY_BUFFER_BYTES_MIN <= RELAY_BUFFER_BYTES_MAX);
 const _: () = assert!(RELAY_MEMORY_BYTES_TARGET < RELAY_MEMORY_BYTES_MAX);
+const _: () = assert!(SUBRESOURCE_BYTES_MAX <= XML_BODY_BYTES_MAX);
 const _: () = assert!(XML_BODY_BYTES_MAX < BODY_MEMORY_BYTES_MAX);

@@ -6,6 +6,7 @@ mod admin;
 mod answer;
 mod auth;
 mod body;
+mod bucket_configuration;
 mod catalog;
 mod certificate;
 mod clock;
@@ -15,6 +16,7 @@ mod connection;
 mod core_client;
 mod core_pool;
 mod core_response;
+mod cors;
 mod dispatch;
 mod exchange;
 mod gateway;
@@ -45,6 +47,7 @@ mod testing;
 mod ticketing;
 mod tls;
 mod watchdog;
+mod website;
 
 use catalog::Catalog;
 use clap::Parser;
@@ -134,9 +137,18 @@ async fn run(flags: Flags) -> Result<(), String> {
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}; stop what uses the port, or choose another"))?;
     let port = listener.port().map_err(|error| error.to_string())?;
-    announce(port).map_err(|error| format!("cannot write to stdout: {error}"))?;
-    tracing::info!(%address, port, "listening");
-    server::serve(Rc::clone(&gateway), listener, termination).await;
+    let website = match flags.website_address()? {
+        Some(address) => Some(server::bind(address).await.map_err(|error| {
+            format!("cannot listen on {address}: {error}; stop what uses the port, or choose another website port")
+        })?),
+        None => None,
+    };
+    let website_port = website.as_ref().map(rt::Listener::port).transpose();
+    let website_port = website_port.map_err(|error| error.to_string())?;
+    announce(port, website_port).map_err(|error| format!("cannot write to stdout: {error}"))?;
+    tracing::info!(%address, port, website_port, "listening");
+    let listeners = server::Listeners { s3: listener, website };
+    server::serve(Rc::clone(&gateway), listeners, termination).await;
     if let Some(log) = &gateway.access_log {
         log.close();
     }
@@ -144,9 +156,12 @@ async fn run(flags: Flags) -> Result<(), String> {
 }
 
 /// The one line on stdout: whoever started the gateway waits for it.
-fn announce(port: u16) -> std::io::Result<()> {
+fn announce(port: u16, website_port: Option<u16>) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "READY {{\"port\":{port}}}")?;
+    match website_port {
+        Some(website_port) => writeln!(stdout, "READY {{\"port\":{port},\"website_port\":{website_port}}}")?,
+        None => writeln!(stdout, "READY {{\"port\":{port}}}")?,
+    }
     stdout.flush()
 }
 

@@ -6,7 +6,7 @@ use crate::{
     cluster::Core,
     connection::{Connection, Relayed},
     core_response::NoResponse,
-    exchange::{Exchange, Outcome},
+    exchange::{Exchange, Outcome, Start},
     gateway::Gateway,
     relay_ticket,
 };
@@ -26,13 +26,25 @@ pub async fn forward(
     core: &Core,
     ticket: &str,
 ) -> Result<Relayed, S3Error> {
+    forward_starting_with(gateway, connection, head, body, (core, ticket), None).await
+}
+
+/// The same for an answer that is to begin otherwise.
+pub async fn forward_starting_with(
+    gateway: &Rc<Gateway>,
+    connection: &mut Connection,
+    head: &RequestHead,
+    body: &mut Body,
+    (core, ticket): (&Core, &str),
+    start: Option<Start>,
+) -> Result<Relayed, S3Error> {
     let separator = if head.raw_query().is_empty() { "" } else { "&" };
     let target = format!(
         "{}?{}{separator}{QUERY_PARAMETER}={ticket}",
         head.raw_path(),
         head.raw_query()
     );
-    send(gateway, connection, head, body, core, &target).await
+    send(gateway, connection, head, body, (core, &target), start).await
 }
 
 /// Passes on a request that brought its ticket: a redirected client on a connection that a core passed back.
@@ -54,7 +66,7 @@ pub async fn with_ticket(
         .core(ticket.node, ticket.core)
         .ok_or(ErrorCode::ServiceUnavailable)?;
     if gateway.access_log.is_none() {
-        return send(gateway, connection, head, body, &core, head.target()).await;
+        return send(gateway, connection, head, body, (&core, head.target()), None).await;
     }
     // The last ticket counts: the core leaves the access log to this gateway.
     ticket.proxied = true;
@@ -67,8 +79,8 @@ async fn send(
     connection: &mut Connection,
     head: &RequestHead,
     body: &mut Body,
-    core: &Core,
-    target: &str,
+    (core, target): (&Core, &str),
+    start: Option<Start>,
 ) -> Result<Relayed, S3Error> {
     let _upload = match body.is_complete() {
         true => None,
@@ -76,7 +88,7 @@ async fn send(
     };
     let request = request_head(head, target);
     if let Some(stream) = gateway.pool.reuse(core.address) {
-        let mut exchange = Exchange::new(gateway, connection, head, body);
+        let mut exchange = Exchange::new(gateway, connection, head, body).starting_with(start.clone());
         match exchange.run(core, stream, request.clone()).await? {
             Outcome::Relayed(relayed) => return Ok(relayed),
             // The core had closed the kept-alive connection as it was taken: nothing of the request was done.
@@ -87,6 +99,7 @@ async fn send(
     let stream = gateway.pool.connect(core.address).await;
     let stream = stream.map_err(|error| unavailable(core, body, &NoResponse::Broken(error)))?;
     match Exchange::new(gateway, connection, head, body)
+        .starting_with(start)
         .run(core, stream, request)
         .await?
     {

@@ -1,5 +1,6 @@
 //! What the metadata store holds, one record a key, as JSON; the shard map in `proto::wire` encoding.
 
+use crate::bucket_configuration::BucketConfiguration;
 use proto::{
     auth::{
         sigv4::{hex, sha256},
@@ -46,6 +47,9 @@ pub struct BucketRecord {
     pub validate_warm_get: bool,
     /// See [`BucketState`].
     pub state: BucketState,
+    /// What its owner has set.
+    #[serde(default)]
+    pub configuration: BucketConfiguration,
 }
 
 /// What records written before a property existed have.
@@ -61,7 +65,8 @@ impl BucketRecord {
             name: self.name.clone(),
             checksum_type: ChecksumType::from_code(self.checksum_type).unwrap_or(ChecksumType::Md5),
             validate_warm_get: self.validate_warm_get,
-            versioning: proto::s3::version::Versioning::Unversioned,
+            versioning: self.configuration.versioning,
+            has_cors: self.configuration.cors.is_some(),
             owner_id: canonical_id(&self.owner),
         }
     }

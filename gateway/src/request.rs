@@ -10,6 +10,7 @@ use proto::{
     http::head::RequestHead,
     s3::{
         address::Address,
+        config::cors_headers::CorsHeaders,
         name::{BucketName, ObjectKey, Target},
         operation::Operation,
         query::Query,
@@ -35,6 +36,8 @@ pub struct Request<'a> {
     pub operation: Operation,
     /// Who asks.
     pub caller: Caller,
+    /// What the page that asks is granted by the bucket's rules.
+    pub cors: Option<CorsHeaders>,
 }
 
 impl Request<'_> {

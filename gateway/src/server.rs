@@ -5,7 +5,10 @@ use crate::{
     connection::{Connection, Counted, Next, NextHead},
     dispatch,
     gateway::Gateway,
-    limits::{ACCEPTS_AT_ONCE, BUSY_RETRY_TIME, CONNECTION_COUNT_MAX, DESCRIPTOR_RESERVE, DRAIN_TIME, HEAD_TIME},
+    limits::{
+        ACCEPTS_AT_ONCE, BUSY_RETRY_TIME, CONNECTION_COUNT_MAX, DESCRIPTOR_RESERVE, DRAIN_TIME, HEAD_TIME,
+        WEBSITE_ACCEPTS_AT_ONCE,
+    },
     rt::{self, Listener, Stream, Termination},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -33,10 +36,18 @@ pub async fn bind(address: SocketAddr) -> io::Result<Listener> {
     }
 }
 
+/// Where clients connect.
+pub struct Listeners {
+    /// To S3 and the admin API.
+    pub s3: Listener,
+    /// To buckets as web sites.
+    pub website: Option<Listener>,
+}
+
 /// Serves until SIGTERM or SIGINT, then lets requests in flight finish.
-pub async fn serve(gateway: Rc<Gateway>, listener: Listener, mut termination: Termination) {
+pub async fn serve(gateway: Rc<Gateway>, listeners: Listeners, mut termination: Termination) {
     {
-        let mut accepting = pin!(accept(&gateway, &listener));
+        let mut accepting = pin!(accept(&gateway, &listeners));
         let mut terminated = pin!(termination.wait());
         poll_fn(|context| {
             if terminated.as_mut().poll(context).is_ready() {
@@ -46,7 +57,7 @@ pub async fn serve(gateway: Rc<Gateway>, listener: Listener, mut termination: Te
         })
         .await;
     }
-    drop(listener);
+    drop(listeners);
     gateway.draining.set(true);
     tracing::info!(connections = gateway.connections.get(), "shutting down");
     let deadline = Instant::now() + DRAIN_TIME;
@@ -58,12 +69,15 @@ pub async fn serve(gateway: Rc<Gateway>, listener: Listener, mut termination: Te
 
 /// Many accepts wait at the same time: one alone takes one connection a turn of the ring, and with many busy
 /// connections, whose data each turn moves, a burst of new ones would wait for seconds.
-async fn accept(gateway: &Rc<Gateway>, listener: &Listener) {
+async fn accept(gateway: &Rc<Gateway>, listeners: &Listeners) {
     let connections_max = raise_descriptor_limit();
     tracing::debug!(connections_max, "accepting");
     let was_full = Cell::new(false);
-    let mut acceptors: Vec<_> = (0..ACCEPTS_AT_ONCE)
-        .map(|_| Box::pin(accept_one_by_one(gateway, listener, connections_max, &was_full)))
+    let sites = listeners.website.iter().map(|listener| (listener, true));
+    let places = std::iter::repeat_n((&listeners.s3, false), ACCEPTS_AT_ONCE)
+        .chain(sites.flat_map(|place| std::iter::repeat_n(place, WEBSITE_ACCEPTS_AT_ONCE)));
+    let mut acceptors: Vec<_> = places
+        .map(|place| Box::pin(accept_one_by_one(gateway, place, connections_max, &was_full)))
         .collect();
     poll_fn(|context| {
         for acceptor in &mut acceptors {
@@ -75,7 +89,12 @@ async fn accept(gateway: &Rc<Gateway>, listener: &Listener) {
     .await;
 }
 
-async fn accept_one_by_one(gateway: &Rc<Gateway>, listener: &Listener, connections_max: usize, was_full: &Cell<bool>) {
+async fn accept_one_by_one(
+    gateway: &Rc<Gateway>,
+    (listener, is_website): (&Listener, bool),
+    connections_max: usize,
+    was_full: &Cell<bool>,
+) {
     loop {
         // At the limit, new connections wait in the backlog.
         let is_full = gateway.connections.get() >= connections_max;
@@ -88,7 +107,7 @@ async fn accept_one_by_one(gateway: &Rc<Gateway>, listener: &Listener, connectio
             continue;
         }
         match listener.accept(&gateway.watchdog).await {
-            Ok((stream, peer)) => spawn(gateway, stream, peer.ip()),
+            Ok((stream, peer)) => spawn(gateway, stream, peer.ip(), is_website),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 rt::sleep(Duration::from_millis(100)).await;
@@ -119,13 +138,15 @@ fn raise_descriptor_limit() -> usize {
 }
 
 /// Serves a connection as a task of its own.
-pub fn spawn(gateway: &Rc<Gateway>, mut stream: Stream, client: IpAddr) {
+pub fn spawn(gateway: &Rc<Gateway>, mut stream: Stream, client: IpAddr, is_website: bool) {
     if let Some(tls) = &gateway.tls
         && let Err(error) = stream.begin_tls(tls)
     {
         return tracing::warn!(%error, "TLS cannot begin");
     }
-    spawn_connection(gateway, Connection::new(stream, client));
+    let mut connection = Connection::new(stream, client);
+    connection.is_website = is_website;
+    spawn_connection(gateway, connection);
 }
 
 /// The same for one that has been somewhere else.

@@ -106,7 +106,7 @@ where
         thread::spawn(move || result.send(client(address)));
         rt::spawn(async move {
             while let Ok((stream, peer)) = listener.accept(&gateway.watchdog).await {
-                server::spawn(&gateway, stream, peer.ip());
+                server::spawn(&gateway, stream, peer.ip(), false);
             }
         });
         results.receive().await.unwrap()

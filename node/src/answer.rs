@@ -9,7 +9,7 @@ use mountpath::error::StoreError;
 use proto::{
     error::{ErrorCode, S3Error},
     http::{head::Method, response::ResponseWriter},
-    s3::xml_write,
+    s3::{config::cors_headers::CorsHeaders, xml_write},
 };
 use std::{cell::Cell, rc::Rc};
 
@@ -35,6 +35,8 @@ pub struct Exchange {
     pub received_bytes: Cell<u64>,
     /// Bytes of the answer's body that were sent.
     pub sent_bytes: Cell<u64>,
+    /// What the page that asks is granted; written to every answer.
+    pub cors: Option<Box<CorsHeaders>>,
     /// What the access log is to tell of it, at its end.
     pub record: Option<Box<Record>>,
 }
@@ -54,11 +56,20 @@ impl Drop for Exchange {
 }
 
 impl Exchange {
+    /// Begins a head with what every answer has.
+    pub fn begin<'o>(&self, core: &Core, status: u16, out: &'o mut Vec<u8>) -> ResponseWriter<'o> {
+        self.status.set(status);
+        let mut response = ResponseWriter::new(out, status, &self.request_id, &core.http_date());
+        if let Some(cors) = &self.cors {
+            cors.write(&mut response);
+        }
+        response
+    }
+
     /// Writes a head without a body: 200 with Content-Length 0, 204, 304.
     pub fn empty(&self, core: &Core, status: u16, headers: impl FnOnce(&mut ResponseWriter<'_>)) -> Vec<u8> {
-        self.status.set(status);
         let mut out = Vec::with_capacity(256);
-        let mut response = ResponseWriter::new(&mut out, status, &self.request_id, &core.http_date());
+        let mut response = self.begin(core, status, &mut out);
         headers(&mut response);
         let length = (status != 204 && status != 304).then_some(0);
         response.finish(length, self.keep_alive);
@@ -67,10 +78,22 @@ impl Exchange {
 
     /// Writes a head and a body.
     pub fn body(&self, core: &Core, status: u16, content_type: &str, body: &[u8]) -> Vec<u8> {
-        self.status.set(status);
+        self.body_with(core, status, content_type, body, |_| {})
+    }
+
+    /// The same with headers of its own.
+    pub fn body_with(
+        &self,
+        core: &Core,
+        status: u16,
+        content_type: &str,
+        body: &[u8],
+        headers: impl FnOnce(&mut ResponseWriter<'_>),
+    ) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + body.len());
-        let mut response = ResponseWriter::new(&mut out, status, &self.request_id, &core.http_date());
+        let mut response = self.begin(core, status, &mut out);
         response.header("Content-Type", content_type);
+        headers(&mut response);
         response.finish(Some(body.len() as u64), self.keep_alive);
         if self.method != Method::Head {
             self.sent_bytes.set(body.len() as u64);
@@ -79,23 +102,15 @@ impl Exchange {
         out
     }
 
-    /// Writes a head with these headers, and an XML document.
-    pub fn document(&self, core: &Core, document: &[u8], headers: impl FnOnce(&mut ResponseWriter<'_>)) -> Vec<u8> {
-        self.status.set(200);
-        let mut out = Vec::with_capacity(512 + document.len());
-        let mut response = ResponseWriter::new(&mut out, 200, &self.request_id, &core.http_date());
-        response.header("Content-Type", "application/xml");
-        headers(&mut response);
-        response.finish(Some(document.len() as u64), self.keep_alive);
-        self.sent_bytes.set(document.len() as u64);
-        out.extend_from_slice(document);
-        out
-    }
-
     /// Writes an S3 error.
     pub fn error(&self, core: &Core, error: &S3Error) -> Vec<u8> {
+        self.error_with(core, error, |_| {})
+    }
+
+    /// The same with headers of its own.
+    pub fn error_with(&self, core: &Core, error: &S3Error, headers: impl FnOnce(&mut ResponseWriter<'_>)) -> Vec<u8> {
         let body = xml_write::error(error, &self.resource, &self.request_id);
-        self.body(core, error.status(), "application/xml", &body)
+        self.body_with(core, error.status(), "application/xml", &body, headers)
     }
 }
 

@@ -108,6 +108,7 @@ impl Connection<'_> {
             status: Cell::new(0),
             received_bytes: Cell::new(0),
             sent_bytes: Cell::new(0),
+            cors: None,
             record: Record::new(self.core, self.client_ip(), Some(head)),
         }
     }
@@ -172,6 +173,7 @@ impl Connection<'_> {
             status: Cell::new(0),
             received_bytes: Cell::new(0),
             sent_bytes: Cell::new(0),
+            cors: None,
             record: Record::new(self.core, self.client_ip(), None),
         };
         let error = match error {

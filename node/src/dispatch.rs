@@ -55,7 +55,7 @@ async fn object(
     connection: &mut Connection<'_>,
     head: &RequestHead,
     query: &Query,
-    exchange: Exchange,
+    mut exchange: Exchange,
     (principal, shard): (&Principal, [u8; 16]),
     grant: ObjectGrant,
 ) -> After {
@@ -67,7 +67,9 @@ async fn object(
         signer,
         open_length_max,
         copy_source,
+        cors,
     } = grant;
+    exchange.cors = cors;
     let object = op::ObjectRequest { shard, bucket, key };
     let upload = payload.map(|declaration| receive::Upload {
         declaration,
@@ -77,7 +79,15 @@ async fn object(
     match (operation, upload, copy_source) {
         (Operation::GetObject, ..) => op::get::run(connection, head, query, exchange, object).await,
         (Operation::HeadObject, ..) => op::head::run(connection, head, query, exchange, object).await,
-        (Operation::DeleteObject, ..) => op::delete::run(connection, head, exchange, object).await,
+        (Operation::DeleteObject, ..) => op::delete::run(connection, head, query, exchange, object).await,
+        (Operation::GetObjectAttributes, ..) => op::attributes::run(connection, head, query, exchange, object).await,
+        (Operation::GetObjectTagging, ..) => op::tagging_get::run(connection, head, query, exchange, object).await,
+        (Operation::DeleteObjectTagging, ..) => {
+            op::tagging_delete::run(connection, head, query, exchange, object).await
+        }
+        (Operation::PutObjectTagging, Some(upload), _) => {
+            op::tagging_put::run(connection, head, query, exchange, object, upload).await
+        }
         (Operation::PutObject, Some(upload), _) => op::put::run(connection, head, exchange, object, upload).await,
         (Operation::CopyObject, _, Some(source)) => {
             op::copy_object::run(connection, head, query, exchange, object, &source).await

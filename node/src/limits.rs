@@ -95,3 +95,6 @@ pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 /// How long an executor may sleep at most. glommio 0.9 goes to sleep on tasks that are ready when its turn is over before
 /// it began: when the thread did not run for the length of a turn between arming that timer and looking at it.
 pub const NAP_TIME_MAX: Duration = Duration::from_millis(20);
+
+/// Largest body of PutObjectTagging: far more than ten tags of the longest keys and values take, every character escaped.
+pub const TAGGING_BODY_BYTES_MAX: usize = 256 * 1024;

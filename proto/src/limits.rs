@@ -96,3 +96,21 @@ pub const COMPLETE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const SOURCE_OBJECT_BYTES_MAX: usize = 128 * 1024;
 /// Most tags read in the description of a copy's source: far more than an object may have.
 pub const OBJECT_TAGS_DECODED_MAX: usize = 1024;
+/// Most tags of a bucket (S3: "Using cost allocation S3 bucket tags").
+pub const BUCKET_TAGS_MAX: usize = 50;
+/// Longest key of a tag, in characters.
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+/// Longest value of a tag, in characters.
+pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// Most rules of a CORS configuration.
+pub const CORS_RULES_MAX: usize = 100;
+/// Largest CORS configuration (S3: "The size of the configuration is limited to 64 KB").
+pub const CORS_CONFIGURATION_BYTES_MAX: usize = 64 * 1024;
+/// Longest id of a rule in a CORS or lifecycle configuration, in characters.
+pub const RULE_ID_CHARS_MAX: usize = 255;
+/// Most rules of a lifecycle configuration.
+pub const LIFECYCLE_RULES_MAX: usize = 1000;
+/// Most noncurrent versions that a lifecycle rule keeps.
+pub const NEWER_NONCURRENT_VERSIONS_MAX: u32 = 100;
+/// Most routing rules of a website.
+pub const ROUTING_RULES_MAX: usize = 50;

@@ -105,6 +105,10 @@ fn every_subresource_with_every_method() {
         ("versioning", BucketSubresource::Versioning),
         ("website", BucketSubresource::Website),
         ("accelerate", BucketSubresource::Accelerate),
+        ("analytics", BucketSubresource::Analytics),
+        ("intelligent-tiering", BucketSubresource::IntelligentTiering),
+        ("inventory", BucketSubresource::Inventory),
+        ("metrics", BucketSubresource::Metrics),
     ];
     for name in Subresource::ALL.iter().map(|subresource| subresource.name()) {
         for method in METHODS {
@@ -179,7 +183,6 @@ fn nothing_falls_through() {
         ("POST", "/bucket/key?select&select-type=2"),
         ("POST", "/bucket/key?restore"),
         ("DELETE", "/bucket/key?partNumber=1"),
-        ("DELETE", "/bucket?metrics&id=1"),
         ("GET", "/bucket?session"),
         ("GET", "/bucket/key?torrent"),
     ] {

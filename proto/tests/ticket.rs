@@ -281,6 +281,7 @@ fn grants() -> Vec<Grant> {
                 signer: None,
                 copy_source: None,
                 open_length_max: None,
+                cors: None,
             },
             request_digest: [0; 32],
         },
@@ -358,6 +359,7 @@ fn object(operation: Operation) -> Grant {
             })
         }),
         open_length_max: None,
+        cors: None,
     };
     Grant::Object {
         object,
@@ -372,6 +374,7 @@ fn bucket() -> BucketGrant {
         checksum_type: ChecksumType::Md5,
         validate_warm_get: true,
         versioning: corelane_proto::s3::version::Versioning::Unversioned,
+        has_cors: false,
         owner_id: "f".repeat(64),
     }
 }

@@ -6,10 +6,11 @@ use corelane_proto::{
     limits::XML_DEPTH_MAX,
     s3::{
         listing::{ListEntry, ListPage, ListedObject},
-        xml_read::{create_bucket_configuration, delete_request},
+        version::VersionId,
+        xml_read::{ObjectIdentifier, create_bucket_configuration, delete_request},
         xml_write::{
-            DeleteOutcome, ListResult, Owner, acl_owner_full_control, delete_result, empty, error, list_buckets,
-            list_objects_v1, list_objects_v2, location, request_payment, tagging_empty, versioning_unversioned,
+            BucketPage, DeleteOutcome, ListResult, Owner, acl_owner_full_control, delete_result, empty, empty_list,
+            error, list_buckets, list_objects_v1, list_objects_v2, location, tagging_empty,
         },
     },
 };
@@ -87,12 +88,8 @@ fn small_answers() {
         "<LocationConstraint NS>eu-west-1</LocationConstraint>"
     );
     assert_eq!(text(tagging_empty()), "<Tagging NS><TagSet/></Tagging>");
-    assert_eq!(text(versioning_unversioned()), "<VersioningConfiguration NS/>");
     assert_eq!(text(empty("BucketLoggingStatus")), "<BucketLoggingStatus NS/>");
-    assert_eq!(
-        text(request_payment()),
-        "<RequestPaymentConfiguration NS><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"
-    );
+    assert_eq!(text(empty_list("A")), "<A NS><IsTruncated>false</IsTruncated></A>");
     assert_eq!(
         text(acl_owner_full_control(&owner())),
         "<AccessControlPolicy NS><Owner><ID>0f</ID><DisplayName>corelane</DisplayName></Owner><AccessControlList><Grant>\
@@ -101,7 +98,11 @@ fn small_answers() {
          </AccessControlPolicy>"
     );
     assert_eq!(
-        text(list_buckets(&owner(), &[("abc".to_owned(), 1_795_435_200_000)])),
+        text(list_buckets(
+            &owner(),
+            &[("abc".to_owned(), 1_795_435_200_000)],
+            BucketPage::default()
+        )),
         "<ListAllMyBucketsResult NS><Owner><ID>0f</ID><DisplayName>corelane</DisplayName></Owner><Buckets><Bucket><Name>abc</Name>\
          <CreationDate>2026-11-23T12:00:00.000Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"
     );
@@ -162,27 +163,42 @@ fn listings() {
     );
 }
 
+fn outcome(key: &str, version_id: Option<&str>, result: Result<Option<VersionId>, S3Error>) -> DeleteOutcome {
+    DeleteOutcome {
+        key: key.to_owned(),
+        version_id: version_id.map(str::to_owned),
+        result,
+    }
+}
+
 #[test]
 fn delete_results() {
     let outcomes = [
-        DeleteOutcome {
-            key: "a".to_owned(),
-            error: None,
-        },
-        DeleteOutcome {
-            key: "b\r".to_owned(),
-            error: Some(ErrorCode::AccessDenied.into()),
-        },
+        outcome("a", None, Ok(None)),
+        outcome("a", None, Ok(Some(VersionId::Number(10)))),
+        outcome("a", Some("null"), Ok(Some(VersionId::Null))),
+        outcome("b\r", Some("x"), Err(ErrorCode::AccessDenied.into())),
     ];
-    let failed = "<Error><Key>b&#xd;</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    let deleted = "<Deleted><Key>a</Key></Deleted>\
+        <Deleted><Key>a</Key><DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>000000000000000a</DeleteMarkerVersionId></Deleted>\
+        <Deleted><Key>a</Key><VersionId>null</VersionId><DeleteMarker>true</DeleteMarker>\
+        <DeleteMarkerVersionId>null</DeleteMarkerVersionId></Deleted>";
+    let failed = "<Error><Key>b&#xd;</Key><VersionId>x</VersionId><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
     assert_eq!(
         text(delete_result(&outcomes, false)),
-        format!("<DeleteResult NS><Deleted><Key>a</Key></Deleted>{failed}</DeleteResult>")
+        format!("<DeleteResult NS>{deleted}{failed}</DeleteResult>")
     );
     assert_eq!(
         text(delete_result(&outcomes, true)),
         format!("<DeleteResult NS>{failed}</DeleteResult>")
     );
+}
+
+fn identifier(key: &str) -> ObjectIdentifier {
+    ObjectIdentifier {
+        key: key.to_owned(),
+        ..ObjectIdentifier::default()
+    }
 }
 
 /// What clients really send (botocore, s3cmd, minio).
@@ -196,7 +212,7 @@ fn delete_requests_of_clients() {
         match delete_request(body.as_bytes()) {
             Ok(request) => {
                 assert!(request.quiet);
-                assert_eq!(request.objects, [("a/b".to_owned(), None), ("c".to_owned(), None)]);
+                assert_eq!(request.objects, [identifier("a/b"), identifier("c")]);
             }
             Err(error) => assert_eq!((error.code, body.contains("TRUE")), (ErrorCode::MalformedXML, true)),
         }
@@ -244,8 +260,7 @@ proptest! {
         let only = [key.clone()];
         let plain = list_objects_v2(&ListResult::default(), &page);
         prop_assert_eq!(values(&plain, "Key"), &only);
-        let outcome = DeleteOutcome { key: key.clone(), error: None };
-        let deleted = delete_result(&[outcome], false);
+        let deleted = delete_result(&[outcome(&key, None, Ok(None))], false);
         prop_assert_eq!(values(&deleted, "Key"), &only);
         let failed = error(&S3Error::new(ErrorCode::NoSuchKey).field("Key", key.clone()), &key, "ID");
         prop_assert_eq!(values(&failed, "Key"), &only);
@@ -253,7 +268,7 @@ proptest! {
 
         let written = text(deleted).replace("DeleteResult NS", "Delete").replace("DeleteResult", "Delete");
         let request = written.replace("Deleted>", "Object>");
-        prop_assert_eq!(delete_request(request.as_bytes()).unwrap().objects, [(key.clone(), None)]);
+        prop_assert_eq!(delete_request(request.as_bytes()).unwrap().objects, [identifier(&key)]);
 
         // encoding-type=url: what botocore's unquote_plus makes of it.
         let encoded = values(&list_objects_v1(&ListResult { url_encoding: true, ..ListResult::default() }, &page), "Key");
@@ -278,7 +293,7 @@ proptest! {
     ) {
         if let Ok(request) = delete_request(parts.concat().as_bytes()) {
             prop_assert!(!request.objects.is_empty());
-            prop_assert!(request.objects.iter().all(|(key, _)| !key.is_empty()));
+            prop_assert!(request.objects.iter().all(|object| !object.key.is_empty()));
         }
     }
 }

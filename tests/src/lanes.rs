@@ -103,6 +103,7 @@ impl Lanes {
                     signer: None,
                     copy_source: None,
                     open_length_max: None,
+                    cors: None,
                 },
                 request_digest: request_digest(head.method(), &head, &query),
             },

@@ -40,6 +40,7 @@ struct Running {
     serve: Child,
     port: u16,
     core_ports: Vec<u16>,
+    website_port: Option<u16>,
     /// Gateway and node.
     children: Vec<(u32, String)>,
 }
@@ -96,6 +97,11 @@ impl Store {
     /// Where the cores listen.
     pub fn core_ports(&self) -> &[u16] {
         &self.running.as_ref().unwrap().core_ports
+    }
+
+    /// Where it serves web sites, with `--website-port`.
+    pub fn website_port(&self) -> u16 {
+        self.running.as_ref().unwrap().website_port.unwrap()
     }
 
     /// `http://127.0.0.1:port/s3`, or https.
@@ -164,6 +170,7 @@ impl Store {
         assert_eq!(children.len(), 2, "{children:?}");
         self.running = Some(Running {
             port: port(&ready["port"]),
+            website_port: ready.get("website_port").map(port),
             core_ports: ready["core_ports"].as_array().unwrap().iter().map(port).collect(),
             children,
             serve,

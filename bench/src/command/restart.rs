@@ -202,6 +202,7 @@ impl Store<'_> {
                 checksum_type: ChecksumType::Xxhash,
                 validate_warm_get: true,
                 versioning: proto::s3::version::Versioning::Unversioned,
+                has_cors: false,
                 owner_id: String::new(),
             },
         };

@@ -5,13 +5,14 @@ use crate::{
 };
 use proto::{
     auth::{sigv4::sha256, ticket::Grant, xml_body},
-    cluster::message::{DELETE_BATCH_PATH, DeleteBatch, DeleteBatchResult},
+    cluster::message::{DELETE_BATCH_PATH, DeleteBatch, DeleteBatchResult, Deletion},
     error::{ErrorCode, S3Error},
     limits::XML_BODY_BYTES_MAX,
     s3::{
         bucket::{BucketGrant, BucketId},
         name::ObjectKey,
-        xml_read,
+        version::VersionId,
+        xml_read::{self, ObjectIdentifier},
         xml_write::{self, DeleteOutcome},
     },
     wire::{Decoder, Encoder},
@@ -37,27 +38,21 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
     drop(bytes);
     let mut outcomes: Vec<DeleteOutcome> = Vec::with_capacity(wanted.objects.len());
     let mut shares: Vec<Share> = Vec::new();
-    for (position, (key, version)) in wanted.objects.into_iter().enumerate() {
-        let placed = place(
-            request,
-            &mut shares,
-            BucketId(bucket.id),
-            &key,
-            version.as_deref(),
-            position,
-        );
+    for (position, object) in wanted.objects.into_iter().enumerate() {
+        let placed = place(request, &mut shares, BucketId(bucket.id), &object, position);
         outcomes.push(DeleteOutcome {
-            key,
-            error: placed.err(),
+            key: object.key,
+            version_id: object.version_id,
+            result: placed.map(|()| None),
         });
     }
     let grant = bucket.grant();
     let messages = shares.iter().map(|share| delete_share(request, share, &grant));
     let results = fanout::join_all(messages).await;
-    for (share, errors) in shares.iter().zip(results) {
-        for (&position, error) in share.positions.iter().zip(errors) {
+    for (share, results) in shares.iter().zip(results) {
+        for (&position, result) in share.positions.iter().zip(results) {
             if let Some(outcome) = outcomes.get_mut(position) {
-                outcome.error = error;
+                outcome.result = result;
             }
         }
     }
@@ -69,15 +64,15 @@ fn place(
     request: &Request<'_>,
     shares: &mut Vec<Share>,
     bucket: BucketId,
-    key: &str,
-    version: Option<&str>,
+    object: &ObjectIdentifier,
     position: usize,
 ) -> Result<(), S3Error> {
-    // Nothing is versioned: every object's version is "null".
-    if version.is_some_and(|version| version != "null") {
-        return Err(ErrorCode::NotImplemented.into());
-    }
-    let key = ObjectKey::parse(key)?;
+    let key = ObjectKey::parse(&object.key)?;
+    // What never was an id is no version of the key: S3 says so here, and InvalidArgument elsewhere.
+    let version = match &object.version_id {
+        Some(id) => Some(VersionId::parse(id).map_err(|_| S3Error::new(ErrorCode::NoSuchVersion))?),
+        None => None,
+    };
     let placement = request.gateway.cluster.owner(bucket, key.as_str())?;
     let known = shares.iter().position(|share| Rc::ptr_eq(&share.core, &placement.core));
     let share = match known.and_then(|index| shares.get_mut(index)) {
@@ -92,21 +87,30 @@ fn place(
             shares.last_mut().ok_or(ErrorCode::InternalError)?
         }
     };
-    share.batch.keys.push((placement.shard, key.as_str().to_owned()));
+    share.batch.deletions.push(Deletion {
+        shard: placement.shard,
+        key: key.as_str().to_owned(),
+        version,
+        condition: object.condition.clone(),
+    });
     share.positions.push(position);
     Ok(())
 }
 
 /// Sends one share; an unreachable core is an error of each of its keys.
-async fn delete_share(request: &Request<'_>, share: &Share, bucket: &BucketGrant) -> Vec<Option<S3Error>> {
+async fn delete_share(
+    request: &Request<'_>,
+    share: &Share,
+    bucket: &BucketGrant,
+) -> Vec<Result<Option<VersionId>, S3Error>> {
     match try_delete_share(request, share, bucket).await {
         Ok(result) => {
-            let mut errors: Vec<Option<S3Error>> =
-                result.errors.into_iter().map(|code| code.map(S3Error::new)).collect();
-            errors.resize(share.positions.len(), Some(ErrorCode::InternalError.into()));
-            errors
+            let results = result.results.into_iter();
+            let mut results: Vec<_> = results.map(|result| result.map_err(S3Error::new)).collect();
+            results.resize(share.positions.len(), Err(ErrorCode::InternalError.into()));
+            results
         }
-        Err(error) => vec![Some(error); share.positions.len()],
+        Err(error) => vec![Err(error); share.positions.len()],
     }
 }
 

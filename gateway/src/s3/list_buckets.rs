@@ -3,7 +3,7 @@
 use crate::{answer::Answer, list::token, records::BucketState, request::Request};
 use proto::{
     error::{ErrorCode, S3Error},
-    s3::xml_write,
+    s3::xml_write::{self, BucketPage},
 };
 
 /// The largest `max-buckets` (ListBuckets' API page).
@@ -28,12 +28,29 @@ pub fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
         .map(|bucket| (bucket.name.clone(), bucket.created_unix_ms));
     let buckets: Vec<(String, u64)> = rest.by_ref().take(limit).collect();
     let next = rest.next().and(buckets.last()).map(|(name, _)| token::encode(name));
-    Ok(Answer::xml(xml_write::list_buckets_page(
-        &user.owner(),
-        &buckets,
+    let page = BucketPage {
         prefix,
-        next.as_deref(),
-    )))
+        continuation_token: next.as_deref(),
+        region: region(request)?,
+    };
+    Ok(Answer::xml(xml_write::list_buckets(&user.owner(), &buckets, page)))
+}
+
+/// The region that the buckets are said to be in: a cluster is one region under any name. S3 names it where the request has
+/// a parameter (ListBuckets' API page, BucketRegion).
+fn region<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, S3Error> {
+    const PARAMETERS: [&str; 3] = ["prefix", "max-buckets", "continuation-token"];
+    let asked = request.query.value("bucket-region");
+    match asked {
+        Some("") => Err(
+            S3Error::with_message(ErrorCode::InvalidArgument, "Argument value is not a valid AWS Region")
+                .field("ArgumentName", "bucket-region")
+                .field("ArgumentValue", ""),
+        ),
+        Some(region) => Ok(Some(region)),
+        None if PARAMETERS.iter().any(|name| request.query.contains(name)) => Ok(Some(&request.caller.region)),
+        None => Ok(None),
+    }
 }
 
 fn max_buckets(value: Option<&str>) -> Result<usize, S3Error> {

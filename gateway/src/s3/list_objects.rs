@@ -108,7 +108,7 @@ fn last_name(page: &ListPage) -> Option<&str> {
 }
 
 /// `max-keys`: absent is the maximum, more than the maximum is the maximum.
-fn max_keys(value: Option<&str>) -> Result<usize, S3Error> {
+pub(super) fn max_keys(value: Option<&str>) -> Result<usize, S3Error> {
     let Some(text) = value.filter(|text| !text.is_empty()) else {
         return Ok(LIST_KEYS_MAX);
     };
@@ -126,7 +126,8 @@ fn max_keys(value: Option<&str>) -> Result<usize, S3Error> {
     Ok(count.min(LIST_KEYS_MAX))
 }
 
-fn url_encoding(value: Option<&str>) -> Result<bool, S3Error> {
+/// Whether `encoding-type` asks for URLs' encoding.
+pub(super) fn url_encoding(value: Option<&str>) -> Result<bool, S3Error> {
     match value {
         None | Some("") => Ok(false),
         Some("url") => Ok(true),

@@ -27,6 +27,7 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
     if matches!(request.operation, Operation::CopyObject | Operation::UploadPartCopy) {
         object.copy_source = Some(Box::new(copy_source::seal(request)?));
     }
+    object.cors = request.cors.clone().map(Box::new);
     let placement = gateway.cluster.owner(BucketId(bucket.id), key)?;
     let core = &placement.core;
     let way = route::decide(request, connection, core)?;

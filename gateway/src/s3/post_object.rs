@@ -81,6 +81,7 @@ pub async fn serve(
         target: incoming.address.target(incoming.head.raw_path())?,
         operation: Operation::PostObject,
         caller,
+        cors: None,
     };
     let bucket = request.bucket()?;
     let key = fields.key()?;

@@ -1,7 +1,10 @@
 //! Making an object of a payload that was received or copied.
 
-use super::ObjectRequest;
-use crate::receive::Failure;
+use super::{
+    ObjectRequest,
+    version::{check, no_such},
+};
+use crate::{answer::store_error, receive::Failure};
 use mountpath::{
     index::entry::ObjectEntry,
     record::ObjectMeta,
@@ -30,7 +33,8 @@ pub async fn put(
             let allows = |newest: Option<&ObjectEntry>| check(condition, newest);
             shard
                 .change_if(bucket.id, key, bucket.versioning, None, change, allows)
-                .await??
+                .await?
+                .map_err(|error| name_key(error, object))?
         }
     };
     match outcome {
@@ -39,11 +43,27 @@ pub async fn put(
     }
 }
 
-/// Holds a condition against the newest version of a key.
-pub fn check(condition: &WriteCondition, newest: Option<&ObjectEntry>) -> Result<(), S3Error> {
-    match newest {
-        None => condition.check(None),
-        Some(entry) if entry.is_delete_marker() => condition.check_delete_marker(),
-        Some(entry) => condition.check(Some((&entry.meta.etag, entry.meta.modified_unix_ms, entry.meta.size))),
+/// Holds the condition against what is there now, so that nobody sends or copies a payload for nothing.
+pub async fn check_early(
+    shard: &ShardStore,
+    object: &ObjectRequest,
+    condition: Option<&WriteCondition>,
+) -> Result<(), S3Error> {
+    let Some(condition) = condition else {
+        return Ok(());
+    };
+    let bucket = &object.bucket;
+    let found = shard
+        .find(bucket.id, object.key.as_bytes(), bucket.versioning, None)
+        .await;
+    let found = found.map_err(|error| store_error(&error, &bucket.name, &object.key))?;
+    check(condition, found.as_deref()).map_err(|error| name_key(error, object))
+}
+
+/// A key that holds nothing to be compared with is named.
+pub fn name_key(error: S3Error, object: &ObjectRequest) -> S3Error {
+    match error.code {
+        ErrorCode::NoSuchKey => no_such(object, None),
+        _ => error,
     }
 }

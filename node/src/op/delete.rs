@@ -1,22 +1,26 @@
 //! DeleteObject (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>): 204 whether the key held
 //! something or not.
 
-use super::ObjectRequest;
+use super::{
+    ObjectRequest,
+    removal::Removal,
+    version::{requested, write_version_id},
+};
 use crate::{
-    answer::{Exchange, store_error},
+    answer::Exchange,
     connection::{After, Connection},
 };
-use mountpath::shard_store::Change;
 use proto::{
     error::{ErrorCode, S3Error},
-    http::head::RequestHead,
-    s3::version::VersionId,
+    http::{conditional::WriteCondition, head::RequestHead},
+    s3::query::Query,
 };
 
-/// Deletes the object, durably.
+/// Deletes the object, or a version of it, durably.
 pub async fn run(
     connection: &mut Connection<'_>,
     head: &RequestHead,
+    query: &Query,
     exchange: Exchange,
     object: ObjectRequest,
 ) -> After {
@@ -26,22 +30,27 @@ pub async fn run(
             .refuse(head, exchange, &S3Error::new(ErrorCode::ServiceUnavailable))
             .await;
     };
-    let key = object.key.as_bytes();
-    // A key that holds nothing, with nothing under way, needs no tombstone and no sync.
-    let deleted = match shard.lookup(object.bucket.id, key).await {
-        Ok(None) if shard.is_settled() => Ok(()),
-        Ok(_) => {
-            let change = shard
-                .change(object.bucket.id, key.to_vec(), Change::Delete(VersionId::Null))
-                .await;
-            change.map(drop)
-        }
-        Err(error) => Err(error),
+    let version = match requested(query) {
+        Ok(version) => version,
+        Err(error) => return connection.refuse(head, exchange, &error).await,
     };
-    if let Err(error) = deleted {
-        let error = store_error(&error, &object.bucket.name, &object.key);
-        return connection.refuse(head, exchange, &error).await;
-    }
-    let bytes = exchange.empty(core, 204, |_| {});
+    let removal = Removal {
+        bucket: object.bucket,
+        key: object.key,
+        version,
+        condition: WriteCondition::of_delete(head),
+    };
+    let marker = match removal.run(shard).await {
+        Ok(marker) => marker,
+        Err(error) => return connection.refuse(head, exchange, &error).await,
+    };
+    let bytes = exchange.empty(core, 204, |response| {
+        if marker.is_some() {
+            response.header("x-amz-delete-marker", "true");
+        }
+        if let Some(version) = version.or(marker) {
+            write_version_id(response, removal.bucket.versioning, version);
+        }
+    });
     connection.answer(&exchange, &bytes).await
 }

@@ -1,20 +1,28 @@
-//! The share of a DeleteObjects request that falls to this core: all keys join the same commits.
+//! The share of a DeleteObjects request that falls to this core: all objects join the same commits.
 
+use super::removal::Removal;
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
+    core::Core,
+    rt,
 };
-use mountpath::{error::StoreError, shard_store::Change};
+use mountpath::{
+    completion::{Receiver, completion},
+    error::StoreError,
+    shard_store::Outcome,
+};
 use proto::{
     auth::sigv4::sha256,
-    cluster::message::{DeleteBatch, DeleteBatchResult},
+    cluster::message::{DeleteBatch, DeleteBatchResult, Deletion},
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
     s3::{bucket::BucketGrant, version::VersionId},
     wire::Decoder,
 };
+use std::rc::Rc;
 
-/// Deletes every key of the batch and reports each.
+/// Does every deletion of the batch and reports each.
 pub async fn run(
     connection: &mut Connection<'_>,
     head: &RequestHead,
@@ -33,26 +41,66 @@ pub async fn run(
     };
     let core = connection.core;
     let submitted: Vec<_> = batch
-        .keys
-        .iter()
-        .map(|(shard, key)| {
-            let (_, shard) = core.shard(*shard)?;
-            Some(shard.submit(bucket.id, key.clone().into_bytes(), Change::Delete(VersionId::Null)))
-        })
+        .deletions
+        .into_iter()
+        .map(|deletion| submit(core, &bucket, deletion))
         .collect();
     let mut result = DeleteBatchResult::default();
-    for (receiver, (_, key)) in submitted.into_iter().zip(&batch.keys) {
-        result.errors.push(match receiver {
-            None => Some(ErrorCode::ServiceUnavailable),
-            Some(receiver) => match receiver.wait().await.unwrap_or(Err(StoreError::ReadOnly)) {
-                Ok(_) => None,
-                Err(error) => Some(store_error(&error, &bucket.name, key).code),
-            },
-        });
+    for submitted in submitted {
+        result.results.push(submitted.outcome().await);
     }
     connection
         .answer_message(&exchange, |encoder| result.encode(encoder))
         .await
+}
+
+/// A deletion under way.
+enum Submitted {
+    /// It waits in line for the next commit.
+    InLine(Removal, Receiver<Result<Outcome, StoreError>>),
+    /// It looks at its key first.
+    Looking(Receiver<Result<Option<VersionId>, S3Error>>),
+    Refused(ErrorCode),
+}
+
+/// Begins a deletion. All of a batch run at the same time, and those of objects wait for the same commit.
+fn submit(core: &Core, bucket: &BucketGrant, deletion: Deletion) -> Submitted {
+    let Some((_, shard)) = core.shard(deletion.shard) else {
+        return Submitted::Refused(ErrorCode::ServiceUnavailable);
+    };
+    let removal = Removal {
+        bucket: bucket.clone(),
+        key: deletion.key,
+        version: deletion.version,
+        condition: deletion.condition,
+    };
+    if removal.is_plain() {
+        let receiver = shard.submit(bucket.id, removal.key.clone().into_bytes(), removal.change());
+        return Submitted::InLine(removal, receiver);
+    }
+    let (giver, receiver) = completion();
+    let shard = Rc::clone(shard);
+    rt::spawn(async move { giver.give(removal.run(&shard).await) });
+    Submitted::Looking(receiver)
+}
+
+impl Submitted {
+    async fn outcome(self) -> Result<Option<VersionId>, ErrorCode> {
+        match self {
+            Self::InLine(removal, receiver) => match receiver.wait().await.unwrap_or(Err(StoreError::ReadOnly)) {
+                Ok(Outcome::Put(marker)) => Ok(Some(marker.version)),
+                Ok(_) => Ok(None),
+                Err(error) => Err(store_error(&error, &removal.bucket.name, &removal.key).code),
+            },
+            Self::Looking(receiver) => {
+                let outcome = receiver.wait().await;
+                outcome.map_or(Err(ErrorCode::InternalError), |result| {
+                    result.map_err(|error| error.code)
+                })
+            }
+            Self::Refused(code) => Err(code),
+        }
+    }
 }
 
 fn decode(body: &[u8]) -> Result<DeleteBatch, S3Error> {

@@ -2,13 +2,14 @@
 
 use super::{
     ObjectRequest,
-    head::{Selection, find, not_modified, object_head, part_checksum, select},
+    head::{Selection, Served, part_checksum, select},
+    version::{Located, locate},
 };
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
     send::SendError,
-    send_object::ObjectSender,
+    send_object::{ObjectPayload, ObjectSender},
 };
 use proto::{http::head::RequestHead, s3::query::Query};
 use std::sync::Arc;
@@ -22,14 +23,29 @@ pub async fn run(
     object: ObjectRequest,
 ) -> After {
     let core = connection.core;
-    let found = match find(core, &object).await {
-        Ok(found) => found,
-        Err(error) => return connection.refuse(head, exchange, &error).await,
+    let Located {
+        shard_index,
+        shard,
+        entry,
+    } = match locate(core, &object, head, query).await {
+        Ok(located) => located,
+        Err(absent) => return absent.answer(connection, head, exchange).await,
     };
-    let served = match select(head, query, &found.object.entry) {
-        Ok(Selection::Serve(served)) => served,
+    let opened = match shard.open_entry(object.bucket.id, Arc::clone(&entry)) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let error = store_error(&error, &object.bucket.name, &object.key);
+            return connection.refuse(head, exchange, &error).await;
+        }
+    };
+    let served = Served {
+        entry: &entry,
+        versioning: object.bucket.versioning,
+    };
+    let extent = match select(head, query, &entry) {
+        Ok(Selection::Serve(extent)) => extent,
         Ok(Selection::NotModified) => {
-            let bytes = not_modified(core, &exchange, &found.object.entry);
+            let bytes = served.not_modified(core, &exchange);
             return connection.answer(&exchange, &bytes).await;
         }
         Err(error) => {
@@ -37,17 +53,20 @@ pub async fn run(
             return connection.answer(&exchange, &bytes).await;
         }
     };
-    let checksum = match part_checksum(head, &object, &found, served).await {
+    let checksum = match part_checksum(head, &object, &shard, &entry, extent).await {
         Ok(checksum) => checksum,
         Err(error) => return connection.refuse(head, exchange, &error).await,
     };
-    let entry = Arc::clone(&found.object.entry);
-    found
-        .shard
-        .touch(object.bucket.id, object.key.as_bytes(), core.unix_ms());
-    let range = served.bytes(entry.meta.size);
-    let bytes = object_head(core, &exchange, (head, query), &entry, served, checksum.as_ref());
-    let mut sender = ObjectSender::new(core, found, object.bucket.id, object.bucket.validate_warm_get, range);
+    shard.touch(object.bucket.id, object.key.as_bytes(), core.unix_ms());
+    let bytes = served.head(core, &exchange, (head, query), extent, checksum.as_ref());
+    let payload = ObjectPayload {
+        shard_index,
+        shard,
+        bucket: object.bucket.id,
+        object: opened,
+    };
+    let range = extent.bytes(entry.meta.size);
+    let mut sender = ObjectSender::new(core, payload, object.bucket.validate_warm_get, range);
     let sent = match sender.prepare().await {
         Ok(()) => {
             let (stream, deadline) = (&mut connection.stream, &connection.deadline);

@@ -1,16 +1,16 @@
 //! HeadObject (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>), and the headers it shares with
 //! GetObject.
 
-use super::{ObjectRequest, part_read};
+use super::{
+    ObjectRequest, part_read,
+    version::{Located, locate, write_version_id},
+};
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
     core::Core,
 };
-use mountpath::{
-    index::entry::ObjectEntry,
-    shard_store::{OpenObject, ShardStore},
-};
+use mountpath::{index::entry::ObjectEntry, shard_store::ShardStore};
 use proto::{
     auth::payload::wants_checksum,
     digest::stored::StoredChecksum,
@@ -22,9 +22,8 @@ use proto::{
         range::{self, ByteRange},
         response::ResponseWriter,
     },
-    s3::query::Query,
+    s3::{query::Query, version::Versioning},
 };
-use std::rc::Rc;
 
 /// Answers HeadObject.
 pub async fn run(
@@ -35,15 +34,18 @@ pub async fn run(
     object: ObjectRequest,
 ) -> After {
     let core = connection.core;
-    let found = match find(core, &object).await {
-        Ok(found) => found,
-        Err(error) => return connection.refuse(head, exchange, &error).await,
+    let Located { shard, entry, .. } = match locate(core, &object, head, query).await {
+        Ok(located) => located,
+        Err(absent) => return absent.answer(connection, head, exchange).await,
     };
-    let entry = &found.object.entry;
-    let bytes = match select(head, query, entry) {
-        Ok(Selection::NotModified) => not_modified(core, &exchange, entry),
-        Ok(Selection::Serve(served)) => match part_checksum(head, &object, &found, served).await {
-            Ok(checksum) => object_head(core, &exchange, (head, query), entry, served, checksum.as_ref()),
+    let served = Served {
+        entry: &entry,
+        versioning: object.bucket.versioning,
+    };
+    let bytes = match select(head, query, &entry) {
+        Ok(Selection::NotModified) => served.not_modified(core, &exchange),
+        Ok(Selection::Serve(extent)) => match part_checksum(head, &object, &shard, &entry, extent).await {
+            Ok(checksum) => served.head(core, &exchange, (head, query), extent, checksum.as_ref()),
             Err(error) => exchange.error(core, &error),
         },
         Err(error) => exchange.error(core, &error),
@@ -51,14 +53,12 @@ pub async fn run(
     connection.answer(&exchange, &bytes).await
 }
 
-/// An object and where it is.
-pub struct FoundObject {
-    /// The shard's index on its core.
-    pub shard_index: u16,
-    /// The shard.
-    pub shard: Rc<ShardStore>,
-    /// The object, held open.
-    pub object: OpenObject,
+/// A version that is served.
+pub struct Served<'e> {
+    /// The version.
+    pub entry: &'e ObjectEntry,
+    /// Of its bucket.
+    pub versioning: Versioning,
 }
 
 /// What becomes of a read.
@@ -67,12 +67,12 @@ pub enum Selection {
     /// 304.
     NotModified,
     /// It is served.
-    Serve(Served),
+    Serve(Extent),
 }
 
-/// What of an object is served.
+/// How much of an object is served.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Served {
+pub struct Extent {
     /// A range, with 206; `None`: all of it.
     pub range: Option<ByteRange>,
     /// A part was asked for, by this number; and how many there are.
@@ -81,27 +81,11 @@ pub struct Served {
     pub is_empty: bool,
 }
 
-impl Served {
+impl Extent {
     /// The bytes that are served of an object of `size` bytes.
     pub fn bytes(self, size: u64) -> ByteRange {
         let length = if self.is_empty { 0 } else { size };
         self.range.unwrap_or(ByteRange { start: 0, length })
-    }
-}
-
-/// Looks the object up; `NoSuchKey`, or `NoSuchBucket` when the bucket is being deleted.
-pub async fn find(core: &Core, object: &ObjectRequest) -> Result<FoundObject, S3Error> {
-    let (shard_index, shard) = core
-        .shard(object.shard)
-        .ok_or_else(|| S3Error::new(ErrorCode::ServiceUnavailable))?;
-    match shard.open_object(object.bucket.id, object.key.as_bytes()).await {
-        Ok(Some(found)) => Ok(FoundObject {
-            shard_index,
-            shard: Rc::clone(shard),
-            object: found,
-        }),
-        Ok(None) => Err(S3Error::new(ErrorCode::NoSuchKey).field("Key", object.key.as_str())),
-        Err(error) => Err(store_error(&error, &object.bucket.name, &object.key)),
     }
 }
 
@@ -114,83 +98,96 @@ pub fn select(head: &RequestHead, query: &Query, entry: &ObjectEntry) -> Result<
         }
         ReadCondition::Serve => {}
     }
-    if let Some(served) = part_read::select(head, query, entry)? {
-        return Ok(Selection::Serve(served));
+    if let Some(extent) = part_read::select(head, query, entry)? {
+        return Ok(Selection::Serve(extent));
     }
     let applies = range_applies(head, &entry.meta.etag, entry.meta.modified_unix_ms);
-    match head.header_str("range").filter(|_| applies) {
-        Some(header) => {
-            let range = range::resolve(header, entry.meta.size)?;
-            Ok(Selection::Serve(Served {
-                range,
-                ..Served::default()
-            }))
-        }
-        None => Ok(Selection::Serve(Served::default())),
-    }
+    let range = match head.header_str("range").filter(|_| applies) {
+        Some(header) => range::resolve(header, entry.meta.size)?,
+        None => None,
+    };
+    Ok(Selection::Serve(Extent {
+        range,
+        ..Extent::default()
+    }))
 }
 
 /// The checksum of a part that is served, if the request wants it.
 pub async fn part_checksum(
     head: &RequestHead,
     object: &ObjectRequest,
-    found: &FoundObject,
-    served: Served,
+    shard: &ShardStore,
+    entry: &ObjectEntry,
+    extent: Extent,
 ) -> Result<Option<StoredChecksum>, S3Error> {
-    let multipart = found.object.entry.meta.multipart.as_ref();
-    let (Some((number, _)), Some(multipart)) = (served.part.filter(|_| asks_for_checksum(head)), multipart) else {
+    let multipart = entry.meta.multipart.as_ref();
+    let (Some((number, _)), Some(multipart)) = (extent.part.filter(|_| asks_for_checksum(head)), multipart) else {
         return Ok(None);
     };
-    let part = found.shard.part(object.bucket.id, multipart.upload, number).await;
+    let part = shard.part(object.bucket.id, multipart.upload, number).await;
     let part = part.map_err(|error| store_error(&error, &object.bucket.name, &object.key))?;
     Ok(part.and_then(|part| part.meta.checksum.clone()))
 }
 
-/// Another value was refused when the request was admitted.
+/// Another value has been refused already.
 fn asks_for_checksum(head: &RequestHead) -> bool {
     wants_checksum(head).unwrap_or(false)
 }
 
-/// 304 with the validators.
-pub fn not_modified(core: &Core, exchange: &Exchange, entry: &ObjectEntry) -> Vec<u8> {
-    exchange.empty(core, 304, |response| validators(response, entry))
-}
+impl Served<'_> {
+    /// 304 with what a cache needs to know (RFC 9110 section 15.4.5).
+    pub fn not_modified(&self, core: &Core, exchange: &Exchange) -> Vec<u8> {
+        exchange.empty(core, 304, |response| {
+            self.validators(response);
+            let headers = &self.entry.meta.headers;
+            for (name, value) in [("Cache-Control", &headers.cache_control), ("Expires", &headers.expires)] {
+                if let Some(value) = value {
+                    response.header(name, value);
+                }
+            }
+        })
+    }
 
-fn validators(response: &mut ResponseWriter<'_>, entry: &ObjectEntry) {
-    response.header_etag(&entry.meta.etag);
-    response.header("Last-Modified", &date::http(entry.meta.modified_unix_ms));
-}
+    fn validators(&self, response: &mut ResponseWriter<'_>) {
+        response.header_etag(&self.entry.meta.etag);
+        response.header("Last-Modified", &date::http(self.entry.meta.modified_unix_ms));
+        write_version_id(response, self.versioning, self.entry.version);
+    }
 
-/// The head of an answer that serves an object or a part of it; `checksum`: of the part that was asked for.
-pub fn object_head(
-    core: &Core,
-    exchange: &Exchange,
-    (head, query): (&RequestHead, &Query),
-    entry: &ObjectEntry,
-    served: Served,
-    checksum: Option<&StoredChecksum>,
-) -> Vec<u8> {
-    let size = entry.meta.size;
-    let mut out = Vec::with_capacity(512);
-    let status = if served.range.is_some() { 206 } else { 200 };
-    exchange.status.set(status);
-    let mut response = ResponseWriter::new(&mut out, status, &exchange.request_id, &core.http_date());
-    validators(&mut response, entry);
-    response.header("Accept-Ranges", "bytes");
-    if let Some(range) = served.range {
-        response.header("Content-Range", &range.content_range(size));
+    /// The head of an answer that serves an object or a part of it; `checksum`: of the part that was asked for.
+    pub fn head(
+        &self,
+        core: &Core,
+        exchange: &Exchange,
+        (head, query): (&RequestHead, &Query),
+        extent: Extent,
+        checksum: Option<&StoredChecksum>,
+    ) -> Vec<u8> {
+        let meta = &self.entry.meta;
+        let size = meta.size;
+        let mut out = Vec::with_capacity(512);
+        let status = if extent.range.is_some() { 206 } else { 200 };
+        let mut response = exchange.begin(core, status, &mut out);
+        self.validators(&mut response);
+        response.header("Accept-Ranges", "bytes");
+        if let Some(range) = extent.range {
+            response.header("Content-Range", &range.content_range(size));
+        }
+        if let Some((_, parts_count)) = extent.part {
+            response.header_u64("x-amz-mp-parts-count", parts_count as u64);
+        }
+        meta.headers.write(query, &mut response);
+        if !meta.tags.is_empty() {
+            response.header_u64("x-amz-tagging-count", meta.tags.len() as u64);
+        }
+        let bytes = extent.bytes(size);
+        let is_whole = extent.part.is_none() && bytes.length == size;
+        let of_whole = meta.checksum.as_ref();
+        if let Some(checksum) = checksum.or(of_whole.filter(|_| is_whole && asks_for_checksum(head))) {
+            response.header(checksum.algorithm().header(), &checksum.text());
+            response.header("x-amz-checksum-type", checksum.form().name());
+        }
+        response.finish(Some(bytes.length), exchange.keep_alive);
+        out
     }
-    if let Some((_, parts_count)) = served.part {
-        response.header_u64("x-amz-mp-parts-count", parts_count as u64);
-    }
-    entry.meta.headers.write(query, &mut response);
-    let of_whole = entry.meta.checksum.as_ref();
-    let bytes = served.bytes(size);
-    let is_whole = served.part.is_none() && bytes.length == size;
-    if let Some(checksum) = checksum.or(of_whole.filter(|_| is_whole && asks_for_checksum(head))) {
-        response.header(checksum.algorithm().header(), &checksum.text());
-        response.header("x-amz-checksum-type", checksum.form().name());
-    }
-    response.finish(Some(bytes.length), exchange.keep_alive);
-    out
 }

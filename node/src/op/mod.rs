@@ -1,6 +1,7 @@
 //! The operations a core performs, one a file.
 
 pub mod abort_multipart_upload;
+pub mod attributes;
 mod commit;
 pub mod complete_multipart_upload;
 pub mod copy_object;
@@ -16,9 +17,15 @@ pub mod message;
 mod part_read;
 pub mod put;
 pub mod read_source;
+mod removal;
 pub mod stats;
+pub mod tagging_delete;
+pub mod tagging_get;
+pub mod tagging_put;
 pub mod upload_part;
 pub mod upload_part_copy;
+pub mod version;
+mod xml_body;
 
 use proto::s3::bucket::BucketGrant;
 

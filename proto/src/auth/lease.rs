@@ -77,6 +77,10 @@ impl Lease {
         if head.header("host").unwrap_or_default() != self.host {
             return None;
         }
+        // What the page's origin is granted is for the gateway to say.
+        if self.bucket.has_cors && head.header("origin").is_some() {
+            return None;
+        }
         let query = Query::parse(head.raw_query()).ok()?;
         let target = self.target(head)?;
         let key = target.key()?;

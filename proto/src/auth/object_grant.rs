@@ -11,8 +11,8 @@ use crate::{
     error::S3Error,
     http::{conditional::WriteCondition, head::RequestHead},
     s3::{
-        bucket::BucketGrant, object::ObjectHeaders, operation::Operation, part, query::Query, tagging::TagSet,
-        version::VersionId,
+        bucket::BucketGrant, config::cors_headers::CorsHeaders, object::ObjectHeaders, operation::Operation, part,
+        query::Query, tagging::TagSet, version::VersionId,
     },
     wire::{Decoder, Encoder, WireError},
 };
@@ -34,6 +34,8 @@ pub struct ObjectGrant {
     pub open_length_max: Option<u64>,
     /// Where the payload of a copy comes from. Only gateways know that.
     pub copy_source: Option<Box<SealedSource>>,
+    /// What the page that sends the request is granted by the bucket's rules; written to every answer.
+    pub cors: Option<Box<CorsHeaders>>,
 }
 
 /// The source of a copy, as the core that makes the copy gets to it.
@@ -87,6 +89,7 @@ impl ObjectGrant {
                 .map(|verified| verified.clone().into()),
             copy_source: None,
             open_length_max: None,
+            cors: None,
         })
     }
 
@@ -101,6 +104,7 @@ impl ObjectGrant {
             signer: None,
             open_length_max: Some(length_max),
             copy_source: None,
+            cors: None,
         })
     }
 
@@ -127,6 +131,7 @@ impl ObjectGrant {
         encoder.option(self.open_length_max, |encoder, length| {
             encoder.u64(length);
         });
+        encoder.option(self.cors.as_ref(), |encoder, cors| cors.encode(encoder));
     }
 
     pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
@@ -138,6 +143,7 @@ impl ObjectGrant {
             signer: decoder.option(ChunkSigner::decode)?,
             copy_source: decoder.option(|decoder| SealedSource::decode(decoder).map(Box::new))?,
             open_length_max: decoder.option(Decoder::u64)?,
+            cors: decoder.option(CorsHeaders::decode)?.map(Box::new),
         })
     }
 }

@@ -3,7 +3,9 @@
 use super::map::{Uuid, count, decode_list};
 use crate::{
     error::ErrorCode,
+    http::conditional::WriteCondition,
     limits::{DELETE_KEYS_MAX, REQUEST_COUNTS_MAX, SHARD_COUNT_MAX},
+    s3::version::VersionId,
     wire::{Decoder, Encoder, WireError},
 };
 
@@ -19,18 +21,31 @@ pub const STATS_PATH: &str = "/_corelane/stats";
 /// node.
 pub const REGISTER_PATH: &str = "/_corelane/register";
 
-/// Keys to delete on one core: each with its shard (all of the same bucket).
+/// What to delete on one core, all of the same bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeleteBatch {
-    /// (shard, key).
-    pub keys: Vec<([u8; 16], String)>,
+    /// In order.
+    pub deletions: Vec<Deletion>,
 }
 
-/// One result a key, in the order of the batch: `None` is deleted.
+/// A deletion of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// The shard that owns the key.
+    pub shard: Uuid,
+    /// The key.
+    pub key: String,
+    /// The version to remove for good; `None`: as DeleteObject without one.
+    pub version: Option<VersionId>,
+    /// What must be true of the newest version.
+    pub condition: Option<WriteCondition>,
+}
+
+/// One result a deletion, in the order of the batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeleteBatchResult {
-    /// The error, as S3 reports it per key.
-    pub errors: Vec<Option<ErrorCode>>,
+    /// The delete marker that was made, or removed; or the error, as S3 reports it per key.
+    pub results: Vec<Result<Option<VersionId>, ErrorCode>>,
 }
 
 /// What a core has counted since its node started, and what it holds now.
@@ -145,34 +160,55 @@ pub struct ShardStats {
 impl DeleteBatch {
     /// Encodes it.
     pub fn encode(&self, encoder: &mut Encoder) {
-        encoder.u32(count(self.keys.len()));
-        for (shard, key) in &self.keys {
-            encoder.fixed(shard).string(key);
+        encoder.u32(count(self.deletions.len()));
+        for deletion in &self.deletions {
+            encoder.fixed(&deletion.shard).string(&deletion.key);
+            encoder.option(deletion.version, |encoder, version| version.encode(encoder));
+            encoder.option(deletion.condition.as_ref(), |encoder, condition| {
+                condition.encode(encoder)
+            });
         }
     }
-    /// Decodes it; at most DELETE_KEYS_MAX keys.
+    /// Decodes it; at most DELETE_KEYS_MAX deletions.
     pub fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
-        let keys = decode_list(decoder, DELETE_KEYS_MAX, |decoder| {
-            Ok((decoder.array()?, decoder.string()?))
+        let deletions = decode_list(decoder, DELETE_KEYS_MAX, |decoder| {
+            Ok(Deletion {
+                shard: decoder.array()?,
+                key: decoder.string()?,
+                version: decoder.option(VersionId::decode)?,
+                condition: decoder.option(WriteCondition::decode)?,
+            })
         })?;
-        Ok(Self { keys })
+        Ok(Self { deletions })
     }
 }
 
 impl DeleteBatchResult {
     /// Encodes it. Codes travel by name: their order in the table is no promise.
     pub fn encode(&self, encoder: &mut Encoder) {
-        encoder.u32(count(self.errors.len()));
-        for error in &self.errors {
-            encoder.option(*error, |encoder, code| {
-                encoder.string(code.as_str());
-            });
+        encoder.u32(count(self.results.len()));
+        for result in &self.results {
+            match result {
+                Ok(delete_marker) => {
+                    encoder
+                        .bool(true)
+                        .option(*delete_marker, |encoder, version| version.encode(encoder));
+                }
+                Err(code) => {
+                    encoder.bool(false).string(code.as_str());
+                }
+            }
         }
     }
     /// Decodes it; at most DELETE_KEYS_MAX results.
     pub fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
-        let errors = decode_list(decoder, DELETE_KEYS_MAX, |decoder| decoder.option(error_code))?;
-        Ok(Self { errors })
+        let results = decode_list(decoder, DELETE_KEYS_MAX, |decoder| {
+            Ok(match decoder.bool()? {
+                true => Ok(decoder.option(VersionId::decode)?),
+                false => Err(error_code(decoder)?),
+            })
+        })?;
+        Ok(Self { results })
     }
 }
 
@@ -307,27 +343,44 @@ fn error_code(decoder: &mut Decoder<'_>) -> Result<ErrorCode, WireError> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{
-        CoreStats, DeleteBatch, DeleteBatchResult, HandoffStats, PoolStats, RequestCount, ShardState, ShardStats,
+        CoreStats, DeleteBatch, DeleteBatchResult, Deletion, HandoffStats, PoolStats, RequestCount, ShardState,
+        ShardStats,
     };
     use crate::{
         error::ErrorCode,
+        http::conditional::WriteCondition,
         limits::DELETE_KEYS_MAX,
+        s3::version::VersionId,
         wire::{Decoder, Encoder, WireError},
     };
 
     #[test]
     fn a_batch_and_its_result_round_trip() {
+        let deletion = |key: &str, version, condition| Deletion {
+            shard: [1; 16],
+            key: key.to_owned(),
+            version,
+            condition,
+        };
         let batch = DeleteBatch {
-            keys: vec![([1; 16], "a//b".to_owned()), ([2; 16], "cl\u{e9}".to_owned())],
+            deletions: vec![
+                deletion("a//b", None, None),
+                deletion("cl\u{e9}", Some(VersionId::Null), None),
+                deletion(
+                    "c",
+                    Some(VersionId::Number(7)),
+                    Some(WriteCondition::DeletesMatching(None)),
+                ),
+            ],
         };
         let mut encoder = Encoder::new();
         batch.encode(&mut encoder);
         let bytes = encoder.finish();
         assert_eq!(DeleteBatch::decode(&mut Decoder::new(&bytes)).unwrap(), batch);
 
-        let mut errors: Vec<_> = ErrorCode::ALL.iter().copied().map(Some).collect();
-        errors.push(None);
-        let result = DeleteBatchResult { errors };
+        let mut results: Vec<_> = ErrorCode::ALL.iter().copied().map(Err).collect();
+        results.extend([Ok(None), Ok(Some(VersionId::Null)), Ok(Some(VersionId::Number(9)))]);
+        let result = DeleteBatchResult { results };
         let mut encoder = Encoder::new();
         result.encode(&mut encoder);
         let bytes = encoder.finish();
@@ -336,8 +389,14 @@ mod tests {
 
     #[test]
     fn too_many_keys_and_unknown_codes_are_refused() {
+        let deletion = Deletion {
+            shard: [0; 16],
+            key: "k".to_owned(),
+            version: None,
+            condition: None,
+        };
         let batch = DeleteBatch {
-            keys: vec![([0; 16], "k".to_owned()); DELETE_KEYS_MAX + 1],
+            deletions: vec![deletion; DELETE_KEYS_MAX + 1],
         };
         let mut encoder = Encoder::new();
         batch.encode(&mut encoder);
@@ -345,7 +404,7 @@ mod tests {
         assert_eq!(DeleteBatch::decode(&mut Decoder::new(&bytes)), Err(WireError::Invalid));
 
         let mut encoder = Encoder::new();
-        encoder.u32(1).bool(true).string("NoSuchCode");
+        encoder.u32(1).bool(false).string("NoSuchCode");
         let bytes = encoder.finish();
         assert_eq!(
             DeleteBatchResult::decode(&mut Decoder::new(&bytes)),

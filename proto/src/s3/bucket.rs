@@ -23,6 +23,8 @@ pub struct BucketGrant {
     pub validate_warm_get: bool,
     /// Whether it keeps versions.
     pub versioning: Versioning,
+    /// It has rules for pages of other origins; a gateway looks at them.
+    pub has_cors: bool,
     /// Canonical id of the owner.
     pub owner_id: String,
 }
@@ -36,6 +38,7 @@ impl BucketGrant {
             .u8(self.checksum_type.code())
             .bool(self.validate_warm_get)
             .u8(self.versioning.code())
+            .bool(self.has_cors)
             .string(&self.owner_id);
     }
     /// Decodes from a ticket.
@@ -46,6 +49,7 @@ impl BucketGrant {
             checksum_type: ChecksumType::from_code(decoder.u8()?).ok_or(WireError::Invalid)?,
             validate_warm_get: decoder.bool()?,
             versioning: Versioning::from_code(decoder.u8()?).ok_or(WireError::Invalid)?,
+            has_cors: decoder.bool()?,
             owner_id: decoder.string()?,
         })
     }

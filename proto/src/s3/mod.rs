@@ -1,8 +1,10 @@
 //! S3's nouns and verbs: names, operations, object metadata, listing, XML.
 
 pub mod address;
+pub mod attributes;
 pub mod bucket;
 pub mod completion;
+pub mod config;
 pub mod copy_source;
 pub mod listing;
 pub mod merge;
@@ -20,4 +22,5 @@ pub mod xml_complete;
 mod xml_document;
 pub mod xml_multipart;
 pub mod xml_read;
+pub mod xml_versions;
 pub mod xml_write;

@@ -34,6 +34,10 @@ pub enum BucketSubresource {
     Versioning,
     Website,
     Accelerate,
+    Analytics,
+    IntelligentTiering,
+    Inventory,
+    Metrics,
 }
 
 /// A sub-resource of an object that reads have an answer for.
@@ -264,6 +268,33 @@ impl Operation {
 }
 
 impl BucketSubresource {
+    /// As errors name it: `<ResourceType>`.
+    pub fn resource_type(self) -> &'static str {
+        match self {
+            Self::Accelerate => "ACCELERATE",
+            Self::Acl => "ACL",
+            Self::Analytics => "ANALYTICS",
+            Self::Cors => "CORS",
+            Self::Encryption => "ENCRYPTION",
+            Self::IntelligentTiering => "INTELLIGENT-TIERING",
+            Self::Inventory => "INVENTORY",
+            Self::Lifecycle => "LIFECYCLE",
+            Self::Logging => "LOGGING",
+            Self::Metrics => "METRICS",
+            Self::Notification => "NOTIFICATION",
+            Self::ObjectLock => "OBJECT_LOCK",
+            Self::OwnershipControls => "OWNERSHIPCONTROLS",
+            Self::Policy => "BUCKETPOLICY",
+            Self::PolicyStatus => "POLICYSTATUS",
+            Self::PublicAccessBlock => "PUBLICACCESSBLOCK",
+            Self::Replication => "REPLICATION",
+            Self::RequestPayment => "REQUESTPAYMENT",
+            Self::Tagging => "TAGGING",
+            Self::Versioning => "VERSIONING",
+            Self::Website => "WEBSITE",
+        }
+    }
+
     fn operation_name(self) -> &'static str {
         match self {
             Self::Acl => "GetBucketAcl",
@@ -283,12 +314,20 @@ impl BucketSubresource {
             Self::Versioning => "GetBucketVersioning",
             Self::Website => "GetBucketWebsite",
             Self::Accelerate => "GetBucketAccelerateConfiguration",
+            Self::Analytics => "GetBucketAnalyticsConfiguration",
+            Self::IntelligentTiering => "GetBucketIntelligentTieringConfiguration",
+            Self::Inventory => "GetBucketInventoryConfiguration",
+            Self::Metrics => "GetBucketMetricsConfiguration",
         }
     }
 
     fn write_name(self) -> &'static str {
         match self {
             Self::Accelerate => "PutBucketAccelerateConfiguration",
+            Self::Analytics => "PutBucketAnalyticsConfiguration",
+            Self::IntelligentTiering => "PutBucketIntelligentTieringConfiguration",
+            Self::Inventory => "PutBucketInventoryConfiguration",
+            Self::Metrics => "PutBucketMetricsConfiguration",
             Self::Acl => "PutBucketAcl",
             Self::Cors => "PutBucketCors",
             Self::Encryption => "PutBucketEncryption",
@@ -311,6 +350,10 @@ impl BucketSubresource {
     fn delete_name(self) -> &'static str {
         match self {
             Self::Accelerate => "DeleteBucketAccelerateConfiguration",
+            Self::Analytics => "DeleteBucketAnalyticsConfiguration",
+            Self::IntelligentTiering => "DeleteBucketIntelligentTieringConfiguration",
+            Self::Inventory => "DeleteBucketInventoryConfiguration",
+            Self::Metrics => "DeleteBucketMetricsConfiguration",
             Self::Acl => "DeleteBucketAcl",
             Self::Cors => "DeleteBucketCors",
             Self::Encryption => "DeleteBucketEncryption",

@@ -79,6 +79,10 @@ impl Subresource {
         Some(match self {
             Self::Accelerate => BucketSubresource::Accelerate,
             Self::Acl => BucketSubresource::Acl,
+            Self::Analytics => BucketSubresource::Analytics,
+            Self::IntelligentTiering => BucketSubresource::IntelligentTiering,
+            Self::Inventory => BucketSubresource::Inventory,
+            Self::Metrics => BucketSubresource::Metrics,
             Self::Cors => BucketSubresource::Cors,
             Self::Encryption => BucketSubresource::Encryption,
             Self::Lifecycle => BucketSubresource::Lifecycle,

@@ -3,6 +3,7 @@
 
 use crate::{
     error::{ErrorCode, S3Error},
+    http::conditional::WriteCondition,
     limits::{DELETE_KEYS_MAX, XML_BODY_BYTES_MAX, XML_DEPTH_MAX},
 };
 use quick_xml::{
@@ -15,12 +16,23 @@ use quick_xml::{
 pub struct DeleteRequest {
     /// Only errors are reported.
     pub quiet: bool,
-    /// Keys in order, 1 to 1,000 (else MalformedXML), with the version id asked for, if any.
-    pub objects: Vec<(String, Option<String>)>,
+    /// In order, 1 to 1,000 (else MalformedXML).
+    pub objects: Vec<ObjectIdentifier>,
 }
 
-/// Parses `<Delete>`; `MalformedXML` for anything else, `NotImplemented` for conditions on an object (`ETag`,
-/// `LastModifiedTime`, `Size`): deleting without looking at them would lose data.
+/// `<Object>` of DeleteObjects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectIdentifier {
+    /// The key.
+    pub key: String,
+    /// The version id asked for, whatever it says.
+    pub version_id: Option<String>,
+    /// What `ETag` asks of the newest version.
+    pub condition: Option<WriteCondition>,
+}
+
+/// Parses `<Delete>`; `MalformedXML` for anything else, `NotImplemented` for conditions that S3 has in directory buckets only
+/// (`LastModifiedTime`, `Size`): deleting without looking at them would lose data.
 pub fn delete_request(body: &[u8]) -> Result<DeleteRequest, S3Error> {
     let mut document = Document::open(body, "Delete")?;
     let mut quiet = None;
@@ -42,18 +54,24 @@ pub fn delete_request(body: &[u8]) -> Result<DeleteRequest, S3Error> {
     })
 }
 
-fn object_identifier(document: &mut Document<'_>) -> Result<(String, Option<String>), S3Error> {
-    let (mut key, mut version_id) = (None, None);
+fn object_identifier(document: &mut Document<'_>) -> Result<ObjectIdentifier, S3Error> {
+    let (mut key, mut version_id, mut etag) = (None, None, None);
     while let Some(name) = document.next_child()? {
         match name.as_str() {
             "Key" => set_once(&mut key, document.text()?)?,
             "VersionId" => set_once(&mut version_id, document.text()?)?,
-            "ETag" | "LastModifiedTime" | "Size" => return Err(ErrorCode::NotImplemented.into()),
+            "ETag" => set_once(&mut etag, document.text()?)?,
+            "LastModifiedTime" | "Size" => return Err(ErrorCode::NotImplemented.into()),
             _ => return Err(malformed()),
         }
     }
     let key = key.filter(|key| !key.is_empty()).ok_or_else(malformed)?;
-    Ok((key, version_id.filter(|version_id| !version_id.is_empty())))
+    let etag = etag.filter(|etag| !etag.is_empty());
+    Ok(ObjectIdentifier {
+        key,
+        version_id: version_id.filter(|version_id| !version_id.is_empty()),
+        condition: etag.map(|etag| WriteCondition::of_deleted_etag(&etag)),
+    })
 }
 
 /// Parses CreateBucketConfiguration: the LocationConstraint, if any. An empty body is no configuration. `NotImplemented` for
@@ -229,11 +247,19 @@ fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), S3Error> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{create_bucket_configuration, delete_request};
-    use crate::{error::ErrorCode, limits::XML_BODY_BYTES_MAX};
+    use super::{ObjectIdentifier, create_bucket_configuration, delete_request};
+    use crate::{error::ErrorCode, http::conditional::WriteCondition, limits::XML_BODY_BYTES_MAX};
 
-    fn keys(body: &str) -> Vec<(String, Option<String>)> {
+    fn objects(body: &str) -> Vec<ObjectIdentifier> {
         delete_request(body.as_bytes()).unwrap().objects
+    }
+
+    fn identifier(key: &str, version_id: Option<&str>) -> ObjectIdentifier {
+        ObjectIdentifier {
+            key: key.to_owned(),
+            version_id: version_id.map(str::to_owned),
+            condition: None,
+        }
     }
 
     #[test]
@@ -248,14 +274,11 @@ mod tests {
         assert!(request.quiet);
         assert_eq!(
             request.objects,
-            [
-                (" a&\u{1}éb ".to_owned(), Some("null".to_owned())),
-                ("<&>".to_owned(), None)
-            ]
+            [identifier(" a&\u{1}éb ", Some("null")), identifier("<&>", None)]
         );
         // XML 1.0 section 2.11: line ends are LF, unless written as references.
-        let lines = keys("<Delete><Object><Key>a\r\nb&#13;&#xA;</Key></Object></Delete>");
-        assert_eq!(lines[0].0, "a\nb\r\n");
+        let lines = objects("<Delete><Object><Key>a\r\nb&#13;&#xA;</Key></Object></Delete>");
+        assert_eq!(lines[0].key, "a\nb\r\n");
     }
 
     #[test]
@@ -298,7 +321,7 @@ mod tests {
             delete_request(b"<Delete>\xff</Delete>").unwrap_err().code,
             ErrorCode::MalformedXML
         );
-        assert_eq!(keys(&format!("<Delete>{}</Delete>", key.repeat(1000))).len(), 1000);
+        assert_eq!(objects(&format!("<Delete>{}</Delete>", key.repeat(1000))).len(), 1000);
         let large = vec![b' '; XML_BODY_BYTES_MAX + 1];
         assert_eq!(
             delete_request(&large).unwrap_err().code,
@@ -307,8 +330,19 @@ mod tests {
     }
 
     #[test]
-    fn conditional_deletes_are_refused() {
-        for condition in ["<ETag>e</ETag>", "<LastModifiedTime/>", "<Size>1</Size>"] {
+    fn conditions_of_single_keys() {
+        for (etag, expected) in [
+            (
+                "<ETag>\"e\"</ETag>",
+                Some(WriteCondition::DeletesMatching(Some("e".to_owned()))),
+            ),
+            ("<ETag>*</ETag>", Some(WriteCondition::DeletesMatching(None))),
+            ("<ETag/>", None),
+        ] {
+            let body = format!("<Delete><Object>{etag}<Key>k</Key></Object></Delete>");
+            assert_eq!(objects(&body)[0].condition, expected, "{etag}");
+        }
+        for condition in ["<LastModifiedTime/>", "<Size>1</Size>"] {
             let body = format!("<Delete><Object><Key>k</Key>{condition}</Object></Delete>");
             assert_eq!(
                 delete_request(body.as_bytes()).unwrap_err().code,

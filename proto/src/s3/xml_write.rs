@@ -2,6 +2,7 @@
 
 use super::{
     listing::{ListEntry, ListPage, ListedObject},
+    version::VersionId,
     xml_document::Document,
 };
 use crate::{
@@ -34,18 +35,19 @@ pub fn error(error: &S3Error, resource: &str, request_id: &str) -> Vec<u8> {
     document.finish()
 }
 
-/// `<ListAllMyBucketsResult>`; buckets as (name, creation in ms), sorted by name.
-pub fn list_buckets(owner: &Owner, buckets: &[(String, u64)]) -> Vec<u8> {
-    list_buckets_page(owner, buckets, None, None)
+/// What a listing of buckets answers with besides them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BucketPage<'a> {
+    /// The prefix asked for.
+    pub prefix: Option<&'a str>,
+    /// The token to continue with, when more buckets follow.
+    pub continuation_token: Option<&'a str>,
+    /// The region of the buckets, where it is to be named.
+    pub region: Option<&'a str>,
 }
 
-/// The same for a page: the prefix asked for, and the token to continue with when more buckets follow.
-pub fn list_buckets_page(
-    owner: &Owner,
-    buckets: &[(String, u64)],
-    prefix: Option<&str>,
-    continuation_token: Option<&str>,
-) -> Vec<u8> {
+/// `<ListAllMyBucketsResult>`; buckets as (name, creation in ms), sorted by name.
+pub fn list_buckets(owner: &Owner, buckets: &[(String, u64)], page: BucketPage<'_>) -> Vec<u8> {
     let mut document = Document::new();
     document.root("ListAllMyBucketsResult", |document| {
         write_owner(document, owner);
@@ -54,13 +56,16 @@ pub fn list_buckets_page(
                 document.element("Bucket", |document| {
                     document.text("Name", name);
                     document.text("CreationDate", &date::iso8601(*created_unix_ms));
+                    if let Some(region) = page.region {
+                        document.text("BucketRegion", region);
+                    }
                 });
             }
         });
-        if let Some(token) = continuation_token {
+        if let Some(token) = page.continuation_token {
             document.text("ContinuationToken", token);
         }
-        if let Some(prefix) = prefix {
+        if let Some(prefix) = page.prefix {
             document.text("Prefix", prefix);
         }
     });
@@ -106,24 +111,17 @@ pub fn tagging_empty() -> Vec<u8> {
     document.finish()
 }
 
-/// `<RequestPaymentConfiguration><Payer>BucketOwner`.
-pub fn request_payment() -> Vec<u8> {
-    let mut document = Document::new();
-    document.root("RequestPaymentConfiguration", |document| {
-        document.text("Payer", "BucketOwner");
-    });
-    document.finish()
-}
-
-/// `<VersioningConfiguration/>`: never versioned.
-pub fn versioning_unversioned() -> Vec<u8> {
-    empty("VersioningConfiguration")
-}
-
 /// An empty document of this root element in S3's namespace, such as `BucketLoggingStatus`, `NotificationConfiguration`, `AccelerateConfiguration`.
 pub fn empty(root: &str) -> Vec<u8> {
     let mut document = Document::new();
     document.root_text(root, "");
+    document.finish()
+}
+
+/// A list of configurations of which there are none.
+pub fn empty_list(root: &str) -> Vec<u8> {
+    let mut document = Document::new();
+    document.root(root, |document| document.text("IsTruncated", "false"));
     document.finish()
 }
 
@@ -262,8 +260,10 @@ pub(super) fn write_owner(document: &mut Document, owner: &Owner) {
 pub struct DeleteOutcome {
     /// The key.
     pub key: String,
-    /// The error, if it was not deleted.
-    pub error: Option<S3Error>,
+    /// The version id that was asked for.
+    pub version_id: Option<String>,
+    /// The delete marker that was made, or removed; or why nothing happened.
+    pub result: Result<Option<VersionId>, S3Error>,
 }
 
 /// `<DeleteResult>`; `quiet` leaves out successes.
@@ -271,11 +271,19 @@ pub fn delete_result(outcomes: &[DeleteOutcome], quiet: bool) -> Vec<u8> {
     let mut document = Document::new();
     document.root("DeleteResult", |document| {
         for outcome in outcomes {
-            match &outcome.error {
-                None if quiet => {}
-                None => document.element("Deleted", |document| document.text("Key", &outcome.key)),
-                Some(error) => document.element("Error", |document| {
+            match &outcome.result {
+                Ok(_) if quiet => {}
+                Ok(delete_marker) => document.element("Deleted", |document| {
                     document.text("Key", &outcome.key);
+                    write_version_id(document, outcome);
+                    if let Some(delete_marker) = delete_marker {
+                        document.text("DeleteMarker", "true");
+                        document.text("DeleteMarkerVersionId", &delete_marker.to_string());
+                    }
+                }),
+                Err(error) => document.element("Error", |document| {
+                    document.text("Key", &outcome.key);
+                    write_version_id(document, outcome);
                     document.text("Code", error.code.as_str());
                     document.text("Message", &error.message);
                 }),
@@ -283,4 +291,10 @@ pub fn delete_result(outcomes: &[DeleteOutcome], quiet: bool) -> Vec<u8> {
         }
     });
     document.finish()
+}
+
+fn write_version_id(document: &mut Document, outcome: &DeleteOutcome) {
+    if let Some(version_id) = &outcome.version_id {
+        document.text("VersionId", version_id);
+    }
 }

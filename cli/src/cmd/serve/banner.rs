@@ -11,6 +11,8 @@ use std::{
 pub struct Banner<'a> {
     /// Where the gateway listens.
     pub address: SocketAddr,
+    /// Where buckets are served as web sites, with the first of the domains.
+    pub website: Option<(u16, &'a str)>,
     /// Where clients are redirected to.
     pub advertise: Option<&'a str>,
     /// Where the cores listen, by core.
@@ -33,11 +35,14 @@ impl Banner<'_> {
 
     /// One line for programs; without secrets.
     pub fn print_json(&self) {
-        let ready = serde_json::json!({
+        let mut ready = serde_json::json!({
             "port": self.address.port(),
             "core_ports": self.core_ports,
             "pid": std::process::id(),
         });
+        if let (Some((port, _)), Some(fields)) = (self.website, ready.as_object_mut()) {
+            fields.insert("website_port".to_owned(), port.into());
+        }
         print(&format!("READY {ready}\n"));
     }
 
@@ -65,6 +70,9 @@ impl Banner<'_> {
             text,
             "  S3 endpoint  {endpoint}  (and {scheme}://{host}:{port} for clients that refuse a path)"
         );
+        if let Some((port, domain)) = self.website {
+            let _ = writeln!(text, "  Web sites    {scheme}://BUCKET.{domain}:{port}/");
+        }
         let _ = writeln!(text, "  Data         {data}");
         let _ = writeln!(text, "  Cores        {}, on ports {ports}", self.core_ports.len());
         match self.credentials {
@@ -188,6 +196,7 @@ mod tests {
     fn banner<'a>(credentials: Option<&'a Credentials>, advertise: Option<&'a str>) -> Banner<'a> {
         Banner {
             address: "[::]:9000".parse().unwrap(),
+            website: Some((9100, "store.example")),
             advertise,
             core_ports: &[9001, 9002],
             data: &[],
@@ -225,6 +234,7 @@ mod tests {
         let text = banner(Some(&keys), Some("fd00::7")).text();
         assert!(text.contains("aws --endpoint-url http://[fd00::7]:9000/s3 s3 ls"));
         assert!(text.contains("2, on ports 9001, 9002"));
+        assert!(text.contains("http://BUCKET.store.example:9100/"));
         assert!(text.contains("AWS_SECRET_ACCESS_KEY=SECRET") && !text.contains("Redirects"));
     }
 

@@ -74,6 +74,10 @@ pub struct ServeArgs {
     /// A domain below which hosts are buckets, as in http://BUCKET.NAME:PORT/KEY; repeat it for several
     #[arg(long = "domain", value_name = "NAME", default_value = "localhost")]
     domains: Vec<String>,
+    /// Serve buckets that have a website configuration as web sites, to everyone, as http://BUCKET.NAME:PORT/ for each
+    /// --domain. 0 picks a free port and prints it
+    #[arg(long, value_name = "PORT")]
+    website_port: Option<u16>,
     /// A TOML file that says which further clients are redirected, or not; see corelane-gateway --print-redirect-table
     #[arg(long, value_name = "FILE")]
     redirect_table: Option<PathBuf>,
@@ -183,6 +187,9 @@ pub fn run(args: &ServeArgs) -> Result<()> {
         Ok((gateway, node)) => {
             let banner = Banner {
                 address: SocketAddr::new(plan.address, gateway.port),
+                website: gateway
+                    .website_port
+                    .map(|port| (port, args.domains.first().map_or("localhost", String::as_str))),
                 advertise: plan.advertise.as_deref(),
                 core_ports: &node.ports,
                 data: &args.data,
@@ -234,6 +241,13 @@ fn plan(args: &ServeArgs) -> Result<Plan> {
         None if address.is_unspecified() => None,
         None => Some(args.host.trim_matches(['[', ']']).to_owned()),
     };
+    let first = usize::from(args.port);
+    let taken = first..=first + cores;
+    if args.port != 0 && args.website_port.is_some_and(|port| taken.contains(&usize::from(port))) {
+        return Err(CliError::usage(
+            "--website-port is one of the ports of the gateway and the cores; choose another",
+        ));
+    }
     if args.route == Route::Redirect && advertise.is_none() {
         return Err(CliError::usage(format!(
             "--route redirect with --host {} needs --advertise HOST: the name or address clients reach this machine by",
@@ -320,6 +334,10 @@ fn start(
         .args(["--route", args.route.as_str()]);
     if args.anonymous {
         gateway.arg("--anonymous");
+    }
+    if let Some(port) = args.website_port {
+        let listen = SocketAddr::new(plan.address, port).to_string();
+        gateway.args(["--website-listen", &listen]);
     }
     if args.no_handoff {
         gateway.arg("--no-handoff");

@@ -10,6 +10,9 @@ pub const PREFIX: &str = "READY ";
 pub struct GatewayReady {
     /// Where it listens.
     pub port: u16,
+    /// Where it serves buckets as web sites, if it does.
+    #[serde(default)]
+    pub website_port: Option<u16>,
 }
 
 /// The node's.

@@ -26,6 +26,7 @@ fn lease(credential: LeasedCredential) -> Lease {
             checksum_type: ChecksumType::Md5,
             validate_warm_get: true,
             versioning: crate::s3::version::Versioning::Unversioned,
+            has_cors: false,
             owner_id: "a".repeat(64),
         },
         host: b"store:51080".to_vec(),
