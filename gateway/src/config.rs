@@ -12,6 +12,7 @@ use proto::{
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// How object requests reach their core.
@@ -101,6 +102,9 @@ pub struct Flags {
     /// How.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub access_log_format: LogFormat,
+    /// How many seconds a day of a lifecycle rule has: fewer, and a test sees objects expire.
+    #[arg(long, value_name = "N", default_value_t = 86400, value_parser = clap::value_parser!(u32).range(1..))]
+    pub lifecycle_day_seconds: u32,
     /// Speak HTTPS with this certificate: a PEM file, with those that signed it behind it if there are any. The nodes must
     /// have the same one. SIGHUP reads it again.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -133,6 +137,7 @@ impl Flags {
                 None => None,
             },
             redirect_table: RedirectTable::load(self.redirect_table.as_deref())?,
+            lifecycle_day: Duration::from_secs(self.lifecycle_day_seconds.into()),
             domains: Domains::parse(&self.domains).map_err(|error| format!("--domain: {error}"))?,
         })
     }

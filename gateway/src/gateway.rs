@@ -23,7 +23,7 @@ use proto::{
     http::head::RequestHead,
     s3::address::{Address, Domains},
 };
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 /// What the operator decides.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub struct Settings {
     pub redirect_table: RedirectTable,
     /// Where requests are written down.
     pub access_log: Option<AccessLog>,
+    /// `lifecycle.day_seconds`: how long a day of a lifecycle rule is.
+    pub lifecycle_day: Duration,
 }
 
 /// See the module.
@@ -58,6 +60,8 @@ pub struct Gateway {
     pub redirect_table: RedirectTable,
     /// Where requests are written down.
     pub access_log: Option<AccessLog>,
+    /// How long a day of a lifecycle rule is.
+    pub lifecycle_day: Duration,
     /// Buckets, users, keys.
     pub catalog: Rc<Catalog>,
     /// Nodes and cores.
@@ -104,6 +108,7 @@ impl Gateway {
             domains: settings.domains,
             redirect_table: settings.redirect_table,
             access_log: settings.access_log,
+            lifecycle_day: settings.lifecycle_day,
             cluster: Cluster::new(Rc::clone(&catalog)),
             catalog,
             pool: CorePool::new(watchdog.clone(), tls.clone()),

@@ -98,6 +98,10 @@ pub const ADMIN_TIME: Duration = Duration::from_secs(30);
 pub const WATCHDOG_INTERVAL: Duration = Duration::from_millis(500);
 /// Time for requests in flight after SIGTERM.
 pub const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// How often lifecycle rules are applied in one of their days.
+pub const LIFECYCLE_PASSES_PER_DAY: u32 = 24;
+/// The shortest time between two passes.
+pub const LIFECYCLE_INTERVAL_MIN: Duration = Duration::from_millis(200);
 /// How long a busy port or a locked store is retried at start.
 pub const BUSY_RETRY_TIME: Duration = Duration::from_secs(5);
 

@@ -21,6 +21,7 @@ mod dispatch;
 mod exchange;
 mod gateway;
 mod handoff;
+mod lifecycle;
 mod limits;
 mod list;
 mod memory;
@@ -133,6 +134,7 @@ async fn run(flags: Flags) -> Result<(), String> {
     let gateway = Rc::new(Gateway::new(Rc::new(catalog), ticket_key, settings, tls));
     s3::delete_bucket::recover(&gateway);
     rt::spawn(handoff::keep(Rc::clone(&gateway)));
+    rt::spawn(lifecycle::keep(Rc::clone(&gateway)));
     let listener = server::bind(address)
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}; stop what uses the port, or choose another"))?;

@@ -124,6 +124,7 @@ pub fn settings(route: RouteMode) -> Settings {
         domains: Domains::parse(&["localhost"]).unwrap(),
         redirect_table: RedirectTable::load(None).unwrap(),
         access_log: None,
+        lifecycle_day: Duration::from_secs(86400),
     }
 }
 

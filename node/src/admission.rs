@@ -11,6 +11,7 @@ use proto::{
         ticket::{self, Grant, Principal},
     },
     cluster::{
+        expiry::EXPIRE_PATH,
         message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
         source::READ_PATH,
     },
@@ -111,6 +112,7 @@ fn open(
         }
         Grant::List { .. } => is_message(head, LIST_PATH),
         Grant::DeleteBatch { .. } => is_message(head, DELETE_BATCH_PATH),
+        Grant::Expire { .. } => is_message(head, EXPIRE_PATH),
         Grant::Fence { .. } => is_message(head, FENCE_PATH),
         Grant::Stats => is_message(head, STATS_PATH),
         Grant::Read { .. } => is_message(head, READ_PATH),

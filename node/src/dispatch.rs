@@ -134,6 +134,7 @@ async fn message(
         Grant::DeleteBatch { bucket, body_sha256 } => {
             op::delete_batch::run(connection, head, exchange, bucket, body_sha256).await
         }
+        Grant::Expire { bucket, body_sha256 } => op::expire::run(connection, head, exchange, bucket, body_sha256).await,
         Grant::Fence { bucket, fenced } => op::fence::run(connection, head, exchange, bucket, fenced).await,
         Grant::Stats => op::stats::run(connection, exchange).await,
         Grant::Read {

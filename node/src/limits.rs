@@ -58,6 +58,8 @@ pub const TLS_RECEIVE_BYTES_MIN: usize = 8 * 1024;
 pub const TLS_RECEIVE_BYTES_MAX: usize = 128 * 1024;
 /// Unread body that is still taken in after an error answer, so that the connection can be kept.
 pub const DRAIN_BYTES_MAX: u64 = 64 * 1024;
+/// Expired entries taken away at the same time.
+pub const EXPIRIES_AT_ONCE: usize = 64;
 /// An internal message's body.
 pub const MESSAGE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 

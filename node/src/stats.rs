@@ -19,6 +19,8 @@ pub enum Kind {
     /// A gateway's message.
     DeleteBatch,
     /// A gateway's message.
+    Expire,
+    /// A gateway's message.
     Fence,
     /// A gateway's message.
     Stats,
@@ -34,6 +36,7 @@ pub enum Kind {
 const OTHER_KINDS: [Kind; 7] = [
     Kind::List,
     Kind::DeleteBatch,
+    Kind::Expire,
     Kind::Fence,
     Kind::Stats,
     Kind::Read,
@@ -66,6 +69,7 @@ impl Kind {
             Work::Object(object) => Self::Object(object.operation),
             Work::Message(Grant::List { .. }) => Self::List,
             Work::Message(Grant::DeleteBatch { .. }) => Self::DeleteBatch,
+            Work::Message(Grant::Expire { .. }) => Self::Expire,
             Work::Message(Grant::Fence { .. }) => Self::Fence,
             Work::Message(Grant::Stats) => Self::Stats,
             Work::Message(Grant::Read { .. }) => Self::Read,
@@ -78,6 +82,7 @@ impl Kind {
             Self::Object(operation) => operation.name(),
             Self::List => "List",
             Self::DeleteBatch => "DeleteBatch",
+            Self::Expire => "Expire",
             Self::Fence => "Fence",
             Self::Stats => "Stats",
             Self::Read => "Read",

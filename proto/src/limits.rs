@@ -112,5 +112,7 @@ pub const RULE_ID_CHARS_MAX: usize = 255;
 pub const LIFECYCLE_RULES_MAX: usize = 1000;
 /// Most noncurrent versions that a lifecycle rule keeps.
 pub const NEWER_NONCURRENT_VERSIONS_MAX: u32 = 100;
+/// Most expired entries in one message to a core.
+pub const EXPIRIES_MAX: usize = 2048;
 /// Most routing rules of a website.
 pub const ROUTING_RULES_MAX: usize = 50;

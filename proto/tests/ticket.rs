@@ -326,6 +326,7 @@ fn grants() -> Vec<Grant> {
 
 fn object(operation: Operation) -> Grant {
     let object = ObjectGrant {
+        cors: None,
         operation,
         bucket: bucket(),
         key: "clé//./..".to_owned(),

@@ -8,6 +8,7 @@ pub mod copy_object;
 pub mod create_multipart_upload;
 pub mod delete;
 pub mod delete_batch;
+pub mod expire;
 pub mod fence;
 pub mod get;
 pub mod head;

@@ -85,6 +85,14 @@ pub enum Grant {
         /// SHA-256 of the request's body.
         body_sha256: [u8; 32],
     },
+    /// What a bucket's lifecycle takes away on one core: the body says what (`cluster::expiry::ExpireBatch`) and has this
+    /// SHA-256.
+    Expire {
+        /// The bucket.
+        bucket: BucketGrant,
+        /// SHA-256 of the request's body.
+        body_sha256: [u8; 32],
+    },
     /// Fences a bucket id for deletion on all shards of the core (durably), or lifts the fence.
     Fence {
         /// The bucket.
@@ -298,13 +306,18 @@ impl Grant {
             Self::Channel { gateway } => {
                 encoder.u8(8).fixed(gateway);
             }
+            Self::Expire { bucket, body_sha256 } => {
+                encoder.u8(9);
+                bucket.encode(encoder);
+                encoder.fixed(body_sha256);
+            }
             Self::Read {
                 bucket,
                 key,
                 version,
                 range,
             } => {
-                encoder.u8(9);
+                encoder.u8(10);
                 bucket.encode(encoder);
                 encoder
                     .string(key)
@@ -340,7 +353,11 @@ impl Grant {
             8 => Ok(Self::Channel {
                 gateway: decoder.array()?,
             }),
-            9 => Ok(Self::Read {
+            9 => Ok(Self::Expire {
+                bucket: BucketGrant::decode(decoder)?,
+                body_sha256: decoder.array()?,
+            }),
+            10 => Ok(Self::Read {
                 bucket: BucketGrant::decode(decoder)?,
                 key: decoder.string()?,
                 version: decoder.option(VersionId::decode)?,

@@ -87,6 +87,9 @@ pub struct ServeArgs {
     /// How the access log is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     access_log_format: LogFormat,
+    /// How many seconds a day of a lifecycle rule has; fewer, and a test sees objects expire
+    #[arg(long, value_name = "N", default_value_t = 86400, value_parser = clap::value_parser!(u32).range(1..))]
+    lifecycle_day_seconds: u32,
     /// When an upload is answered: `sync` when it survives a power failure, `none` when the operating system has it
     #[arg(long, value_name = "WHEN", default_value = "sync")]
     durability: Durability,
@@ -335,6 +338,7 @@ fn start(
     if args.anonymous {
         gateway.arg("--anonymous");
     }
+    gateway.args(["--lifecycle-day-seconds", &args.lifecycle_day_seconds.to_string()]);
     if let Some(port) = args.website_port {
         let listen = SocketAddr::new(plan.address, port).to_string();
         gateway.args(["--website-listen", &listen]);

@@ -31,8 +31,8 @@ pub struct Candidate<'a> {
     pub key: &'a str,
     /// Bytes; 0 for a delete marker.
     pub size: u64,
-    /// Its tags; `None` where they are not known, and then a rule that names tags does not fit.
-    pub tags: Option<&'a [Tag]>,
+    /// Its tags, keys and values.
+    pub tags: &'a [(String, String)],
 }
 
 impl LifecycleRule {
@@ -44,10 +44,6 @@ impl LifecycleRule {
         }
     }
 
-    fn names_tags(&self) -> bool {
-        matches!(&self.scope, Scope::Filter(filter) if !filter.tags.is_empty())
-    }
-
     fn fits(&self, candidate: Candidate<'_>) -> bool {
         if !self.enabled || !candidate.key.starts_with(self.prefix()) {
             return false;
@@ -55,7 +51,10 @@ impl LifecycleRule {
         let Scope::Filter(filter) = &self.scope else {
             return true;
         };
-        let has_tag = |tag: &Tag| candidate.tags.is_some_and(|tags| tags.contains(tag));
+        let has_tag = |tag: &Tag| {
+            let mut tags = candidate.tags.iter();
+            tags.any(|(key, value)| *key == tag.key && *value == tag.value)
+        };
         filter.size_greater_than.is_none_or(|size| candidate.size > size)
             && filter.size_less_than.is_none_or(|size| candidate.size < size)
             && filter.tags.iter().all(has_tag)
@@ -66,12 +65,6 @@ impl LifecycleConfiguration {
     /// Whether any rule can do anything.
     pub fn is_active(&self) -> bool {
         self.rules.iter().any(|rule| rule.enabled && rule.acts())
-    }
-    /// Whether a rule that fits the key otherwise looks at tags: then they must be known.
-    pub fn needs_tags(&self, key: &str) -> bool {
-        self.rules
-            .iter()
-            .any(|rule| rule.enabled && rule.acts() && rule.names_tags() && key.starts_with(rule.prefix()))
     }
     /// Whether noncurrent versions and delete markers are of interest.
     pub fn looks_at_versions(&self) -> bool {
@@ -120,7 +113,7 @@ impl LifecycleConfiguration {
         let marker = Candidate {
             key,
             size: 0,
-            tags: Some(&[]),
+            tags: &[],
         };
         self.rules
             .iter()
@@ -191,7 +184,7 @@ mod tests {
         Candidate {
             key,
             size: 10,
-            tags: None,
+            tags: &[],
         }
     }
 
@@ -246,18 +239,19 @@ mod tests {
             expiration: Some(Expiration::Days(1)),
             ..rule("")
         }]);
-        let both = [tag("b", "2"), tag("c", "3"), tag("a", "1")];
-        let fits =
-            |key, size, tags: Option<&[Tag]>| rules.expires_current(Candidate { key, size, tags }, 0, at(10 * DAY_MS));
-        assert!(fits("p/x", 6, Some(&both)));
-        assert!(fits("p/x", 9, Some(&both)));
-        assert!(!fits("p/x", 5, Some(&both)));
-        assert!(!fits("p/x", 10, Some(&both)));
-        assert!(!fits("q", 6, Some(&both)));
-        assert!(!fits("p", 6, Some(&both[..2])));
-        assert!(!fits("p", 6, Some(&[tag("a", "2"), tag("b", "2")])));
-        assert!(!fits("p", 6, None));
-        assert!(rules.needs_tags("p/x") && !rules.needs_tags("q"));
+        let has = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let both = [has("b", "2"), has("c", "3"), has("a", "1")];
+        let fits = |key, size, tags: &[(String, String)]| {
+            rules.expires_current(Candidate { key, size, tags }, 0, at(10 * DAY_MS))
+        };
+        assert!(fits("p/x", 6, &both));
+        assert!(fits("p/x", 9, &both));
+        assert!(!fits("p/x", 5, &both));
+        assert!(!fits("p/x", 10, &both));
+        assert!(!fits("q", 6, &both));
+        assert!(!fits("p", 6, &both[..2]));
+        assert!(!fits("p", 6, &[has("a", "2"), has("b", "2")]));
+        assert!(!fits("p", 6, &[]));
     }
 
     #[test]
