@@ -33,7 +33,7 @@ pub enum Kind {
 }
 
 /// Kinds that are no operations on objects.
-const OTHER_KINDS: [Kind; 7] = [
+const OTHER_KINDS: [Kind; 8] = [
     Kind::List,
     Kind::DeleteBatch,
     Kind::Expire,

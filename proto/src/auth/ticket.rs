@@ -307,7 +307,7 @@ impl Grant {
                 encoder.u8(8).fixed(gateway);
             }
             Self::Expire { bucket, body_sha256 } => {
-                encoder.u8(9);
+                encoder.u8(10);
                 bucket.encode(encoder);
                 encoder.fixed(body_sha256);
             }
@@ -317,7 +317,7 @@ impl Grant {
                 version,
                 range,
             } => {
-                encoder.u8(10);
+                encoder.u8(9);
                 bucket.encode(encoder);
                 encoder
                     .string(key)
@@ -353,11 +353,11 @@ impl Grant {
             8 => Ok(Self::Channel {
                 gateway: decoder.array()?,
             }),
-            9 => Ok(Self::Expire {
+            10 => Ok(Self::Expire {
                 bucket: BucketGrant::decode(decoder)?,
                 body_sha256: decoder.array()?,
             }),
-            10 => Ok(Self::Read {
+            9 => Ok(Self::Read {
                 bucket: BucketGrant::decode(decoder)?,
                 key: decoder.string()?,
                 version: decoder.option(VersionId::decode)?,
