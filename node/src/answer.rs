@@ -102,6 +102,11 @@ impl Exchange {
         out
     }
 
+    /// Writes a head with these headers, and an XML document.
+    pub fn document(&self, core: &Core, document: &[u8], headers: impl FnOnce(&mut ResponseWriter<'_>)) -> Vec<u8> {
+        self.body_with(core, 200, "application/xml", document, headers)
+    }
+
     /// Writes an S3 error.
     pub fn error(&self, core: &Core, error: &S3Error) -> Vec<u8> {
         self.error_with(core, error, |_| {})

@@ -4,6 +4,7 @@
 use crate::{
     core::Core,
     deadline::Deadline,
+    op::version::FoundObject,
     rt::Stream,
     send::{PayloadSender, SendError, load_into_cache},
 };
@@ -18,18 +19,6 @@ use proto::{
     s3::{bucket::BucketId, version::UploadId},
 };
 use std::{cell::Cell, rc::Rc};
-
-/// An object that is open to be read, and where it is.
-pub struct ObjectPayload {
-    /// The shard's index on its core.
-    pub shard_index: u16,
-    /// The shard.
-    pub shard: Rc<ShardStore>,
-    /// The bucket.
-    pub bucket: BucketId,
-    /// The object, held open.
-    pub object: OpenObject,
-}
 
 /// An object on its way out.
 pub struct ObjectSender<'c> {
@@ -65,13 +54,13 @@ struct Piece {
 
 impl<'c> ObjectSender<'c> {
     /// A sender of `range` of an object; `verify`: what comes from the disk is held against its checksums.
-    pub fn new(core: &'c Rc<Core>, payload: ObjectPayload, verify: bool, range: ByteRange) -> Self {
+    pub fn new(core: &'c Rc<Core>, found: FoundObject, bucket: BucketId, verify: bool, range: ByteRange) -> Self {
         Self {
             core,
-            shard_index: payload.shard_index,
-            shard: payload.shard,
-            bucket: payload.bucket,
-            object: payload.object,
+            shard_index: found.shard_index,
+            shard: found.shard,
+            bucket,
+            object: found.object,
             verify,
             range,
             next: (0, 0),

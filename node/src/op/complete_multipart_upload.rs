@@ -104,7 +104,7 @@ pub async fn run(
             let (bucket, key) = (&object.bucket, &object.key);
             let document =
                 xml_multipart::complete_result(&location, &bucket.name, key, &meta.etag, meta.checksum.as_ref());
-            let bytes = exchange.body_with(&core, 200, "application/xml", &document, |response| {
+            let bytes = exchange.document(&core, &document, |response| {
                 write_version_id(response, bucket.versioning, entry.version);
             });
             connection.answer(&exchange, &bytes).await

@@ -68,7 +68,7 @@ pub async fn run(
             let meta = &entry.meta;
             let checksum = meta.checksum.as_ref();
             let document = xml_multipart::copy_object_result(&meta.etag, meta.modified_unix_ms, checksum);
-            let bytes = exchange.body_with(&core, 200, "application/xml", &document, |response| {
+            let bytes = exchange.document(&core, &document, |response| {
                 if let Some(version) = source_version {
                     response.header("x-amz-copy-source-version-id", &version.to_string());
                 }

@@ -28,7 +28,7 @@ pub async fn run(
     match create(core, head, &object).await {
         Ok((upload, checksum)) => {
             let document = xml_multipart::initiate_result(&object.bucket.name, &object.key, upload);
-            let bytes = exchange.body_with(core, 200, "application/xml", &document, |response| {
+            let bytes = exchange.document(core, &document, |response| {
                 if let Some(checksum) = checksum {
                     response.header("x-amz-checksum-algorithm", checksum.algorithm.name());
                     response.header("x-amz-checksum-type", checksum.form.name());

@@ -10,7 +10,7 @@ use crate::{
     connection::{After, Connection},
     core::Core,
 };
-use mountpath::{index::entry::ObjectEntry, shard_store::ShardStore};
+use mountpath::index::entry::ObjectEntry;
 use proto::{
     auth::payload::wants_checksum,
     digest::stored::StoredChecksum,
@@ -34,18 +34,18 @@ pub async fn run(
     object: ObjectRequest,
 ) -> After {
     let core = connection.core;
-    let Located { shard, entry, .. } = match locate(core, &object, head, query).await {
+    let located = match locate(core, &object, head, query).await {
         Ok(located) => located,
         Err(absent) => return absent.answer(connection, head, exchange).await,
     };
     let served = Served {
-        entry: &entry,
+        entry: &located.entry,
         versioning: object.bucket.versioning,
     };
-    let bytes = match select(head, query, &entry) {
+    let bytes = match select(head, query, &located.entry) {
         Ok(Selection::NotModified) => served.not_modified(core, &exchange),
-        Ok(Selection::Serve(extent)) => match part_checksum(head, &object, &shard, &entry, extent).await {
-            Ok(checksum) => served.head(core, &exchange, (head, query), extent, checksum.as_ref()),
+        Ok(Selection::Serve(portion)) => match part_checksum(head, &object, &located, portion).await {
+            Ok(checksum) => served.head(core, &exchange, (head, query), portion, checksum.as_ref()),
             Err(error) => exchange.error(core, &error),
         },
         Err(error) => exchange.error(core, &error),
@@ -67,12 +67,12 @@ pub enum Selection {
     /// 304.
     NotModified,
     /// It is served.
-    Serve(Extent),
+    Serve(Portion),
 }
 
-/// How much of an object is served.
+/// What of an object is served.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Extent {
+pub struct Portion {
     /// A range, with 206; `None`: all of it.
     pub range: Option<ByteRange>,
     /// A part was asked for, by this number; and how many there are.
@@ -81,7 +81,7 @@ pub struct Extent {
     pub is_empty: bool,
 }
 
-impl Extent {
+impl Portion {
     /// The bytes that are served of an object of `size` bytes.
     pub fn bytes(self, size: u64) -> ByteRange {
         let length = if self.is_empty { 0 } else { size };
@@ -98,38 +98,39 @@ pub fn select(head: &RequestHead, query: &Query, entry: &ObjectEntry) -> Result<
         }
         ReadCondition::Serve => {}
     }
-    if let Some(extent) = part_read::select(head, query, entry)? {
-        return Ok(Selection::Serve(extent));
+    if let Some(portion) = part_read::select(head, query, entry)? {
+        return Ok(Selection::Serve(portion));
     }
     let applies = range_applies(head, &entry.meta.etag, entry.meta.modified_unix_ms);
-    let range = match head.header_str("range").filter(|_| applies) {
-        Some(header) => range::resolve(header, entry.meta.size)?,
-        None => None,
-    };
-    Ok(Selection::Serve(Extent {
-        range,
-        ..Extent::default()
-    }))
+    match head.header_str("range").filter(|_| applies) {
+        Some(header) => {
+            let range = range::resolve(header, entry.meta.size)?;
+            Ok(Selection::Serve(Portion {
+                range,
+                ..Portion::default()
+            }))
+        }
+        None => Ok(Selection::Serve(Portion::default())),
+    }
 }
 
 /// The checksum of a part that is served, if the request wants it.
 pub async fn part_checksum(
     head: &RequestHead,
     object: &ObjectRequest,
-    shard: &ShardStore,
-    entry: &ObjectEntry,
-    extent: Extent,
+    located: &Located,
+    portion: Portion,
 ) -> Result<Option<StoredChecksum>, S3Error> {
-    let multipart = entry.meta.multipart.as_ref();
-    let (Some((number, _)), Some(multipart)) = (extent.part.filter(|_| asks_for_checksum(head)), multipart) else {
+    let multipart = located.entry.meta.multipart.as_ref();
+    let (Some((number, _)), Some(multipart)) = (portion.part.filter(|_| asks_for_checksum(head)), multipart) else {
         return Ok(None);
     };
-    let part = shard.part(object.bucket.id, multipart.upload, number).await;
+    let part = located.shard.part(object.bucket.id, multipart.upload, number).await;
     let part = part.map_err(|error| store_error(&error, &object.bucket.name, &object.key))?;
     Ok(part.and_then(|part| part.meta.checksum.clone()))
 }
 
-/// Another value has been refused already.
+/// Another value was refused when the request was admitted.
 fn asks_for_checksum(head: &RequestHead) -> bool {
     wants_checksum(head).unwrap_or(false)
 }
@@ -160,30 +161,30 @@ impl Served<'_> {
         core: &Core,
         exchange: &Exchange,
         (head, query): (&RequestHead, &Query),
-        extent: Extent,
+        portion: Portion,
         checksum: Option<&StoredChecksum>,
     ) -> Vec<u8> {
         let meta = &self.entry.meta;
         let size = meta.size;
         let mut out = Vec::with_capacity(512);
-        let status = if extent.range.is_some() { 206 } else { 200 };
+        let status = if portion.range.is_some() { 206 } else { 200 };
         let mut response = exchange.begin(core, status, &mut out);
         self.validators(&mut response);
         response.header("Accept-Ranges", "bytes");
-        if let Some(range) = extent.range {
+        if let Some(range) = portion.range {
             response.header("Content-Range", &range.content_range(size));
         }
-        if let Some((_, parts_count)) = extent.part {
+        if let Some((_, parts_count)) = portion.part {
             response.header_u64("x-amz-mp-parts-count", parts_count as u64);
         }
         meta.headers.write(query, &mut response);
         if !meta.tags.is_empty() {
             response.header_u64("x-amz-tagging-count", meta.tags.len() as u64);
         }
-        let bytes = extent.bytes(size);
-        let is_whole = extent.part.is_none() && bytes.length == size;
-        let of_whole = meta.checksum.as_ref();
-        if let Some(checksum) = checksum.or(of_whole.filter(|_| is_whole && asks_for_checksum(head))) {
+        let bytes = portion.bytes(size);
+        let is_whole = portion.part.is_none() && bytes.length == size;
+        let of_whole = meta.checksum.as_ref().filter(|_| is_whole && asks_for_checksum(head));
+        if let Some(checksum) = checksum.or(of_whole) {
             response.header(checksum.algorithm().header(), &checksum.text());
             response.header("x-amz-checksum-type", checksum.form().name());
         }

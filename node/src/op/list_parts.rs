@@ -33,7 +33,7 @@ pub async fn run(
     let core = connection.core;
     match list(core, query, &object, principal).await {
         Ok(document) => {
-            let bytes = exchange.body(core, 200, "application/xml", &document);
+            let bytes = exchange.document(core, &document, |_| {});
             connection.answer(&exchange, &bytes).await
         }
         Err(error) => connection.refuse(head, exchange, &error).await,

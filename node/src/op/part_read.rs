@@ -1,7 +1,7 @@
 //! `partNumber` of GetObject and HeadObject: one part of an object, as it was uploaded
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>).
 
-use super::head::Extent;
+use super::head::Portion;
 use mountpath::index::entry::ObjectEntry;
 use proto::{
     error::{ErrorCode, S3Error},
@@ -11,7 +11,7 @@ use proto::{
 
 /// What a `partNumber` of the query asks for; `None`: there is none. An object that was not uploaded in parts is its own first
 /// part. `InvalidPartNumber` for a part it does not have.
-pub fn select(head: &RequestHead, query: &Query, entry: &ObjectEntry) -> Result<Option<Extent>, S3Error> {
+pub fn select(head: &RequestHead, query: &Query, entry: &ObjectEntry) -> Result<Option<Portion>, S3Error> {
     if !query.contains("partNumber") {
         return Ok(None);
     }
@@ -25,9 +25,9 @@ pub fn select(head: &RequestHead, query: &Query, entry: &ObjectEntry) -> Result<
     let size = entry.meta.size;
     let Some(multipart) = &entry.meta.multipart else {
         return match number {
-            1 => Ok(Some(Extent {
+            1 => Ok(Some(Portion {
                 range: whole(size),
-                ..Extent::default()
+                ..Portion::default()
             })),
             _ => Err(no_such_part(number, 1)),
         };
@@ -39,7 +39,7 @@ pub fn select(head: &RequestHead, query: &Query, entry: &ObjectEntry) -> Result<
                 start,
                 length: part.size,
             };
-            return Ok(Some(Extent {
+            return Ok(Some(Portion {
                 range: Some(range).filter(|range| range.length > 0),
                 part: Some((number, multipart.parts.len())),
                 is_empty: part.size == 0,

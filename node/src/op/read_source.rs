@@ -1,11 +1,12 @@
 //! An object for the core that copies it: what is kept with it, then its payload (`proto::cluster::source`).
 
+use super::version::FoundObject;
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
     core::Core,
     send::SendError,
-    send_object::{ObjectPayload, ObjectSender},
+    send_object::ObjectSender,
 };
 use proto::{
     cluster::source::{SourceAnswer, SourceObject},
@@ -59,7 +60,7 @@ pub async fn run(connection: &mut Connection<'_>, exchange: Exchange, wanted: Wa
 }
 
 /// Looks the source up, in the words of CopyObject's API page where it is a delete marker.
-async fn find(core: &Core, wanted: &Wanted) -> Result<ObjectPayload, S3Error> {
+async fn find(core: &Core, wanted: &Wanted) -> Result<FoundObject, S3Error> {
     let (bucket, key) = (&wanted.bucket, &wanted.key);
     let (shard_index, shard) = core
         .shard(wanted.shard)
@@ -78,10 +79,9 @@ async fn find(core: &Core, wanted: &Wanted) -> Result<ObjectPayload, S3Error> {
         (Err(error), _) => return Err(store_error(&error, &bucket.name, key)),
     };
     let opened = shard.open_entry(bucket.id, entry);
-    Ok(ObjectPayload {
+    Ok(FoundObject {
         shard_index,
         shard: Rc::clone(shard),
-        bucket: bucket.id,
         object: opened.map_err(|error| store_error(&error, &bucket.name, key))?,
     })
 }
@@ -89,7 +89,7 @@ async fn find(core: &Core, wanted: &Wanted) -> Result<ObjectPayload, S3Error> {
 /// What is told of the object, and its payload with the first block loaded, if any is to be sent.
 async fn prepare<'c>(
     core: &'c Rc<Core>,
-    found: ObjectPayload,
+    found: FoundObject,
     wanted: &Wanted,
 ) -> Result<(SourceObject, Option<ObjectSender<'c>>), S3Error> {
     let bucket = &wanted.bucket;
@@ -117,7 +117,7 @@ async fn prepare<'c>(
         return Ok((object, None));
     };
     // What is copied lives on under new checksums: damage must not get that far, whatever the bucket says of reads.
-    let mut sender = ObjectSender::new(core, found, true, range);
+    let mut sender = ObjectSender::new(core, found, bucket.id, true, range);
     match sender.prepare().await {
         Ok(()) => Ok((object, Some(sender))),
         Err(SendError::Store { error, .. }) => Err(store_error(&error, &bucket.name, &wanted.key)),
