@@ -81,7 +81,7 @@ pub async fn serve(
         target: incoming.address.target(incoming.head.raw_path())?,
         operation: Operation::PostObject,
         caller,
-        // The client is answered by this gateway, not by the core.
+        // Answers get their CORS headers where they are sent.
         cors: None,
     };
     let bucket = request.bucket()?;
