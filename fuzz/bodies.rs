@@ -17,7 +17,18 @@ use corelane_proto::{
     },
     http::{body::Want, head::RequestHead},
     s3::{
-        address::Address, listing::ListPage, name::Target, object::ObjectHeaders, operation::Operation, query::Query,
+        address::Address,
+        listing::ListPage,
+        name::Target,
+        object::ObjectHeaders,
+        operation::Operation,
+        post::{
+            credential::FormCredential,
+            form::Fields,
+            policy::Policy,
+            reader::{FormEvent, FormReader},
+        },
+        query::Query,
         xml_read,
     },
     wire::Decoder,
@@ -48,6 +59,40 @@ pub fn head(data: &[u8]) {
 pub fn xml(data: &[u8]) {
     let _ = xml_read::delete_request(data);
     let _ = xml_read::create_bucket_configuration(data);
+}
+
+/// Forms: the same fields and file whole and in two parts; what they ask for is total.
+pub fn form(data: &[u8]) {
+    let head =
+        b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1\r\n\r\n";
+    let Ok(Some((head, _))) = RequestHead::parse(head) else {
+        return;
+    };
+    let half = data.len() / 2;
+    let read = |pieces: &[&[u8]]| {
+        let mut reader = FormReader::new(&head).ok()?;
+        let (mut fields, mut file) = (Fields::default(), Vec::new());
+        let mut pieces = pieces.iter();
+        loop {
+            match reader.next_event().ok()? {
+                FormEvent::NeedMore => reader.push(pieces.next()?),
+                FormEvent::Field { name, value } => fields.add(name, value).ok()?,
+                FormEvent::File { filename } => fields.set_filename(&filename),
+                FormEvent::Data(bytes) => file.extend_from_slice(&bytes),
+                FormEvent::FileEnd => {}
+                FormEvent::End => return Some((fields, file)),
+            }
+        }
+    };
+    let whole = read(&[data]);
+    assert_eq!(whole, read(&[&data[..half], &data[half..]]));
+    if let Some((fields, _)) = whole {
+        let _ = (fields.key(), fields.success(), fields.headers());
+        let _ = FormCredential::from_fields(&fields);
+        if let Some(Ok(policy)) = fields.value("policy").map(Policy::parse) {
+            let _ = policy.check(&fields, "bucket", 0);
+        }
+    }
 }
 
 /// Signatures: parsing and verification of whatever comes.

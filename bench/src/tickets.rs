@@ -168,6 +168,7 @@ impl Issuer {
                     payload,
                     signer: None,
                     copy_source: None,
+                    open_length_max: None,
                     cors: None,
                 },
                 request_digest: request_digest(head.method(), &head, &Query::default()),

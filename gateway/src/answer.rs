@@ -33,6 +33,13 @@ impl Answer {
             ..Self::empty(200)
         }
     }
+    /// Another status with an XML document.
+    pub fn xml_with_status(status: u16, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            ..Self::xml(body)
+        }
+    }
     /// A page for people.
     pub fn html(status: u16, html: String) -> Self {
         Self {

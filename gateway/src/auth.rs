@@ -9,7 +9,11 @@ use proto::{
     },
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
-    s3::{address::Address, query::Query},
+    s3::{
+        address::Address,
+        post::credential::{FormCredential, FormSignature},
+        query::Query,
+    },
 };
 use std::rc::Rc;
 
@@ -98,6 +102,36 @@ fn authenticate_version_2(
         access_key: claim.access_key,
         region: DEFAULT_REGION.to_owned(),
         is_verified: true,
+        verified: None,
+    })
+}
+
+/// Authenticates a form by the signature of its policy. Without one nobody is let in, but with `--anonymous` everyone.
+pub fn authenticate_form(gateway: &Gateway, credential: FormCredential) -> Result<Caller, S3Error> {
+    let (signature, is_verified) = match credential {
+        FormCredential::Signed(signature) => (Some(signature), !gateway.anonymous),
+        FormCredential::Anonymous if gateway.anonymous => (None, false),
+        FormCredential::Anonymous => return Err(ErrorCode::AccessDenied.into()),
+    };
+    let region = signature.as_ref().and_then(FormSignature::region);
+    let region = region.unwrap_or(DEFAULT_REGION).to_owned();
+    let access_key = signature.as_ref().map(|signature| signature.access_key.clone());
+    let user = match signature {
+        Some(signature) if is_verified => {
+            if signature.is_version_2() && !gateway.allow_sigv2 {
+                return Err(version_2_refused());
+            }
+            let (secret, user) = credential_of(gateway, &signature.access_key)?;
+            signature.verify(&secret)?;
+            user
+        }
+        _ => gateway.catalog.root(),
+    };
+    Ok(Caller {
+        user,
+        access_key: access_key.unwrap_or_default(),
+        region,
+        is_verified,
         verified: None,
     })
 }

@@ -11,6 +11,7 @@ use proto::{
     http::{
         body::{HttpFraming, Want},
         head::{BodyFraming, RequestHead},
+        response::CONTINUE,
     },
 };
 use std::io;
@@ -105,12 +106,7 @@ impl Body {
         if self.progress == Progress::Complete {
             return xml_body::verify(&declaration, &payload, decoder.trailers()).map(|()| payload);
         }
-        self.progress = Progress::Broken;
-        if self.awaits_continue && connection.buffer.is_empty() {
-            let go_on = b"HTTP/1.1 100 Continue\r\n\r\n".to_vec();
-            let (sent, _) = connection.stream.writer.write_all(go_on, BODY_PROGRESS_TIME).await;
-            sent.map_err(|error| gone(&error))?;
-        }
+        self.begin(connection).await?;
         loop {
             let mut taken = 0;
             let done = loop {
@@ -146,6 +142,26 @@ impl Body {
         Ok(payload)
     }
 
+    /// Asks for the body, where the client waits for that. From here on it is read to its end, or the connection closes.
+    async fn begin(&mut self, connection: &mut Connection) -> Result<(), S3Error> {
+        self.progress = Progress::Broken;
+        if self.awaits_continue && connection.buffer.is_empty() {
+            let go_on = CONTINUE.to_vec();
+            let (sent, _) = connection.stream.writer.write_all(go_on, BODY_PROGRESS_TIME).await;
+            sent.map_err(|error| gone(&error))?;
+        }
+        Ok(())
+    }
+
+    /// The body piece by piece, as it arrives, without its framing.
+    pub async fn pieces(&mut self, connection: &mut Connection) -> Result<Pieces<'_>, S3Error> {
+        let framing = HttpFraming::new(self.framing);
+        if self.progress == Progress::Unread {
+            self.begin(connection).await?;
+        }
+        Ok(Pieces { body: self, framing })
+    }
+
     /// Throws away what is left of the body. Whether its end was reached.
     pub async fn discard(&mut self, connection: &mut Connection) -> bool {
         let mut framing = HttpFraming::new(self.framing);
@@ -162,6 +178,49 @@ impl Body {
             }
         }
         self.is_complete()
+    }
+}
+
+/// See [`Body::pieces`].
+#[derive(Debug)]
+pub struct Pieces<'b> {
+    body: &'b mut Body,
+    framing: HttpFraming,
+}
+
+impl Pieces<'_> {
+    /// What has arrived and was not taken, or what arrives next; `None`: that was all.
+    pub async fn next(&mut self, connection: &mut Connection) -> Result<Option<Vec<u8>>, S3Error> {
+        loop {
+            let available = connection.buffer.len();
+            match self.framing.want() {
+                Want::End => {
+                    self.body.progress = Progress::Complete;
+                    return Ok(None);
+                }
+                Want::Payload(left) if available > 0 => {
+                    let count = usize::try_from(left).unwrap_or(usize::MAX).min(available);
+                    self.framing.payload(u64::try_from(count).unwrap_or(u64::MAX));
+                    connection.noted.received_bytes += u64::try_from(count).unwrap_or(u64::MAX);
+                    return Ok(Some(connection.buffer.drain(..count).collect()));
+                }
+                Want::Payload(_) => receive(connection).await.map_err(|error| gone(&error))?,
+                Want::Framing => match self.framing.framing(&connection.buffer)? {
+                    0 => receive(connection).await.map_err(|error| gone(&error))?,
+                    count => {
+                        connection.buffer.drain(..count);
+                    }
+                },
+            }
+        }
+    }
+    /// How many bytes are still to come, where the length is known.
+    pub fn left(&self) -> Option<u64> {
+        match (self.body.framing, self.framing.want()) {
+            (BodyFraming::Chunked, _) => None,
+            (_, Want::Payload(left)) => Some(left),
+            _ => Some(0),
+        }
     }
 }
 

@@ -13,7 +13,8 @@ use crate::{
     proxy, registration, relay_ticket,
     request::Request,
     route::Way,
-    s3, website,
+    s3::{self, post_object},
+    website,
 };
 use proto::{
     auth::ticket,
@@ -158,6 +159,14 @@ async fn serve(
             .map(Served::Relayed);
     }
     let query = Query::parse(head.raw_query())?;
+    if post_object::is_asked_for(head, address, &query) {
+        // What proves who sends a form is in the form.
+        connection.operation = Some(Operation::PostObject.name());
+        let incoming = post_object::Incoming { id, head, address };
+        return post_object::serve(gateway, connection, body, incoming, query)
+            .await
+            .map(Served::Answer);
+    }
     let caller = auth::authenticate(gateway, head, address, &query)?;
     connection.noted.caller(&caller);
     let target = address.target(head.raw_path())?;

@@ -77,6 +77,9 @@ pub const CORE_CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Time for a core to begin its answer once it has the whole request.
 pub const CORE_ANSWER_TIME: Duration = Duration::from_secs(60);
 
+/// Time for a core that takes no more of a request to say why.
+pub const CORE_REFUSAL_TIME: Duration = Duration::from_secs(5);
+
 /// Time for a core to say what it counts; one that does not is left out of the metrics.
 pub const STATS_TIME: Duration = Duration::from_secs(3);
 

@@ -128,6 +128,13 @@ async fn change(
     body: Option<Body>,
 ) -> Result<(), StoreError> {
     let is_fence = name == fence_name(FENCED);
+    if let (Some(object), Some(Body::Parts)) = (&object, body) {
+        let upload = store.upload(name.0, &name.1, object).await?;
+        let ticket = history.borrow_mut().submitted(&name, Some(object.clone()), tape.tick());
+        store.complete(name.0, &name.1, object, upload).await?;
+        history.borrow_mut().acknowledged(&ticket, tape.tick());
+        return Ok(());
+    }
     let change = match (&object, body) {
         _ if is_fence => Change::Fence(object.is_some()),
         (Some(object), Some(body)) => store.prepare(object, body).await?,
@@ -142,6 +149,7 @@ async fn change(
 
 fn choose_body(generator: &mut Generator, object: &Object) -> Body {
     match object.bytes.len() {
+        _ if generator.percent(12) => Body::Parts,
         0..=300 => Body::Small,
         301..=32_768 => *generator.pick(&[Body::Small, Body::Small, Body::Buffered, Body::Blob]),
         _ => *generator.pick(&[Body::Buffered, Body::Blob]),
@@ -243,10 +251,18 @@ async fn look_and_change(
     let object = Object::random(generator, size);
     let body = choose_body(generator, &object);
     let failed = |error| format!("one more object: {error}");
-    let change = store.prepare(&object, body).await.map_err(failed)?;
-    let ticket = history.submitted(&name, Some(object), tape.tick());
-    store.submit(name.0, &name.1, change).done().await.map_err(failed)?;
-    history.acknowledged(&ticket, tape.tick());
+    if body == Body::Parts {
+        let upload = store.upload(name.0, &name.1, &object).await.map_err(failed)?;
+        let ticket = history.submitted(&name, Some(object.clone()), tape.tick());
+        let completed = store.complete(name.0, &name.1, &object, upload).await;
+        completed.map_err(failed)?;
+        history.acknowledged(&ticket, tape.tick());
+    } else {
+        let change = store.prepare(&object, body).await.map_err(failed)?;
+        let ticket = history.submitted(&name, Some(object), tape.tick());
+        store.submit(name.0, &name.1, change).done().await.map_err(failed)?;
+        history.acknowledged(&ticket, tape.tick());
+    }
     let seen = see(store, &BUCKETS, &history.names()).await?;
     history.check(&seen, tape.tick())
 }

@@ -210,7 +210,10 @@ impl Model {
     }
 
     async fn put(&mut self, store: &Store) -> Verdict {
-        let (name, (object, body)) = (self.name(), self.object());
+        let (name, (object, mut body)) = (self.name(), self.object());
+        if self.generator.percent(15) && !self.fenced.contains(&name.0) {
+            body = Body::Parts;
+        }
         self.note(format!("put {name:?} {object:?} {body:?}"));
         let result = store.put(name.0, &name.1, &object, body).await;
         self.apply_put(&name, object, result)?;
@@ -414,7 +417,10 @@ impl Model {
             giver.give(reader.read(place.0, &place.1).await);
         });
         if self.generator.percent(70) {
-            let (object, body) = self.object();
+            let (object, mut body) = self.object();
+            if self.generator.percent(20) && !self.fenced.contains(&name.0) {
+                body = Body::Parts;
+            }
             let result = store.put(name.0, &name.1, &object, body).await;
             self.apply_put(&name, object, result)?;
         } else {

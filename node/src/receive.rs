@@ -1,6 +1,8 @@
 //! Receiving a payload, of a client or of the core that owns a copy's source: into the buffer it is written from, and
 //! hashed there block by block while it is in the processor's cache.
 
+mod open;
+
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
@@ -30,6 +32,8 @@ pub struct Upload {
     pub declaration: PayloadDeclaration,
     /// What signed chunks chain from.
     pub signer: Option<ChunkSigner>,
+    /// Its length is not declared; it has no more bytes than this.
+    pub open_length_max: Option<u64>,
 }
 
 /// Why an upload failed: a client's fault and the engine's are told differently.
@@ -85,15 +89,19 @@ fn resigned(head: &RequestHead, signer: &ChunkSigner) -> Result<ChunkSigner, S3E
     }
 }
 
-/// Receives a payload of `size` bytes to its end and holds it against what was declared of it.
+/// Receives a payload to its end and holds it against what was declared of it.
 pub async fn receive_whole(
     core: &crate::core::Core,
     shard: &Rc<ShardStore>,
     body: &mut Body<'_>,
     mut hasher: PayloadHasher,
-    size: u64,
+    upload: &Upload,
 ) -> Result<(NewPayload, PayloadDigests), Failure> {
-    let payload = receive_declared(core, shard, body, &mut hasher, size).await?;
+    let payload = match (upload.declaration.decoded_length, upload.open_length_max) {
+        (None, Some(length_max)) => open::receive(core, shard, body, &mut hasher, length_max).await?,
+        (Some(size), None) => receive_declared(core, shard, body, &mut hasher, size).await?,
+        _ => return Err(S3Error::new(ErrorCode::MissingContentLength).into()),
+    };
     // A blob goes when it is dropped.
     body.end().await?;
     let digests = hasher.finish(body.decoder.trailers())?;

@@ -11,10 +11,11 @@ use proto::{
     http::{
         body::Want,
         head::{HeadError, RequestHead},
+        response::ResponseHead,
     },
     limits::REQUEST_HEAD_BYTES_MAX,
 };
-use std::rc::Rc;
+use std::{io, rc::Rc};
 
 /// Bytes received and not consumed yet.
 #[derive(Debug, Default)]
@@ -118,7 +119,22 @@ pub async fn head(inbox: &mut Inbox, stream: &mut Stream, deadline: &Deadline, f
     }
 }
 
-/// A request body being received.
+/// Receives the head of an answer, from another core.
+pub async fn answer_head(inbox: &mut Inbox, stream: &mut Stream, deadline: &Deadline) -> io::Result<ResponseHead> {
+    let malformed = |error: HeadError| io::Error::new(io::ErrorKind::InvalidData, error);
+    loop {
+        if let Some(head) = ResponseHead::parse(inbox.unread()).map_err(malformed)? {
+            inbox.consume(head.length);
+            return Ok(head);
+        }
+        deadline.set(BODY_TIMEOUT);
+        if inbox.receive(stream, REQUEST_HEAD_BYTES_MAX).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// A body being received.
 pub struct Body<'c> {
     /// The connection's buffer.
     pub inbox: &'c mut Inbox,

@@ -85,7 +85,7 @@ impl<'c> PayloadSender<'c> {
         Ok(())
     }
 
-    /// Sends the head and the whole range; `sent_bytes` is always how much of the range has gone.
+    /// Sends the head and the whole range; `sent_bytes` always grows by how much of the range has gone.
     pub async fn send(
         mut self,
         stream: &mut Stream,
@@ -94,7 +94,7 @@ impl<'c> PayloadSender<'c> {
         sent_bytes: &Cell<u64>,
     ) -> Result<(), SendError> {
         let mut head = head;
-        let start = self.position;
+        let (start, before) = (self.position, sent_bytes.get());
         deadline.set(BODY_TIMEOUT);
         while !head.is_empty() || self.position < self.end {
             if self.position < self.end {
@@ -118,7 +118,7 @@ impl<'c> PayloadSender<'c> {
                 }
                 None => self.wait_writable(stream, &mut head, deadline).await?,
             }
-            sent_bytes.set(self.position - start);
+            sent_bytes.set(before + (self.position - start));
         }
         while !stream.progress().await? {
             deadline.set(BODY_TIMEOUT);
@@ -304,6 +304,28 @@ impl<'c> PayloadSender<'c> {
             sequence: self.object.entry.sequence,
             block,
         }
+    }
+}
+
+/// Loads a block that will be sent soon into the cache, if there is memory for it now. Only what is verified is cached.
+pub async fn load_into_cache(
+    core: &Rc<Core>,
+    shard_index: u16,
+    shard: &Rc<ShardStore>,
+    object: &OpenObject,
+    block: u64,
+) {
+    let key = BlockKey {
+        shard: shard_index,
+        sequence: object.entry.sequence,
+        block,
+    };
+    if core.cache.block(key).is_some() {
+        return;
+    }
+    if let Some(memory) = core.sending.try_reserve(BLOCK_BYTES) {
+        // Whoever sends it meets the error again.
+        drop(load(Rc::clone(core), Rc::clone(shard), object.clone(), true, key, memory).await);
     }
 }
 

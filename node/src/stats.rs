@@ -24,6 +24,8 @@ pub enum Kind {
     Fence,
     /// A gateway's message.
     Stats,
+    /// Another core's message: it copies an object of this one.
+    Read,
     /// A connection without a ticket, passed through to a gateway; counted once, without a status.
     Relay,
     /// No valid ticket, or not HTTP.
@@ -31,12 +33,13 @@ pub enum Kind {
 }
 
 /// Kinds that are no operations on objects.
-const OTHER_KINDS: [Kind; 7] = [
+const OTHER_KINDS: [Kind; 8] = [
     Kind::List,
     Kind::DeleteBatch,
     Kind::Expire,
     Kind::Fence,
     Kind::Stats,
+    Kind::Read,
     Kind::Relay,
     Kind::Refused,
 ];
@@ -69,6 +72,7 @@ impl Kind {
             Work::Message(Grant::Expire { .. }) => Self::Expire,
             Work::Message(Grant::Fence { .. }) => Self::Fence,
             Work::Message(Grant::Stats) => Self::Stats,
+            Work::Message(Grant::Read { .. }) => Self::Read,
             Work::Message(_) => Self::Refused,
         }
     }
@@ -81,6 +85,7 @@ impl Kind {
             Self::Expire => "Expire",
             Self::Fence => "Fence",
             Self::Stats => "Stats",
+            Self::Read => "Read",
             Self::Relay => "Relay",
             Self::Refused => "Refused",
         }

@@ -21,6 +21,10 @@ pub const USER_METADATA_BYTES_MAX: usize = 2 * 1024;
 pub const REDIRECT_LOCATION_BYTES_MAX: usize = 2 * 1024;
 /// Largest object of a single PUT: 5 GiB.
 pub const PUT_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Fields of a form before its file, with what delimits them (S3: "up to 20 KB").
+pub const FORM_FIELDS_BYTES_MAX: usize = 20 * 1024;
+/// Longest boundary between a form's parts (RFC 2046 section 5.1.1).
+pub const FORM_BOUNDARY_BYTES_MAX: usize = 70;
 /// Most parts of a multipart upload (S3: "Amazon S3 multipart upload limits").
 pub const PART_COUNT_MAX: usize = 10_000;
 /// Most keys in one listing page.
@@ -78,16 +82,12 @@ pub const ACCESS_LOG_BATCH_BYTES: usize = 64 * 1024;
 
 /// Highest number of a part (S3: "Amazon S3 multipart upload limits").
 pub const PART_NUMBER_MAX: u16 = 10_000;
-/// Most parts of an object.
-pub const PARTS_MAX: usize = 10_000;
 /// Most parts in one page of ListParts.
 pub const LIST_PARTS_MAX: usize = 1000;
 /// Least size of a part, but for the last one of an object.
 pub const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 /// Most bytes that one copy takes from its source: 5 GiB.
 pub const COPY_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
-/// Largest object made of parts: 48.8 TiB, 10,000 parts of 5 GiB.
-pub const MULTIPART_OBJECT_BYTES_MAX: u64 = PARTS_MAX as u64 * PUT_OBJECT_BYTES_MAX;
 /// Longest `x-amz-copy-source`: a bucket and a key with every byte escaped, and a version.
 pub const COPY_SOURCE_BYTES_MAX: usize = 4 * 1024;
 /// Largest list of parts in the body of CompleteMultipartUpload: 10,000 parts with ETags and the longest checksums.

@@ -34,6 +34,11 @@ fn xml() {
 }
 
 #[test]
+fn form() {
+    corpus("form", bodies::form);
+}
+
+#[test]
 fn sigv4() {
     corpus("sigv4", bodies::sigv4);
 }

@@ -280,6 +280,7 @@ fn grants() -> Vec<Grant> {
                 payload: None,
                 signer: None,
                 copy_source: None,
+                open_length_max: None,
                 cors: None,
             },
             request_digest: [0; 32],
@@ -358,6 +359,7 @@ fn object(operation: Operation) -> Grant {
                 version: Some(VersionId::Null),
             })
         }),
+        open_length_max: None,
     };
     Grant::Object {
         object,

@@ -42,7 +42,7 @@ refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket="errors")
 refused("NotImplemented", s3.create_multipart_upload, Bucket="errors", Key="k")
 refused("NotImplemented", s3.copy_object, Bucket="errors", Key="k2", CopySource="errors/k")
 refused("NotImplemented", s3.put_object_tagging, Bucket="errors", Key="k", Tagging={"TagSet": []})
-refused("NotImplemented", s3.delete_bucket_cors, Bucket="errors")
+refused("NotImplemented", s3.put_bucket_policy, Bucket="errors", Policy="{}")
 assert s3.get_object(Bucket="errors", Key="k")["Body"].read() == b"content"
 
 for access, secret, code in [("NOSUCHKEY", "x", "InvalidAccessKeyId"), (None, "wrong", "SignatureDoesNotMatch")]:

@@ -102,6 +102,7 @@ impl Lanes {
                     payload: (head.method() == Method::Put).then(|| PayloadDeclaration::from_request(&head).unwrap()),
                     signer: None,
                     copy_source: None,
+                    open_length_max: None,
                     cors: None,
                 },
                 request_digest: request_digest(head.method(), &head, &query),

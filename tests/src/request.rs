@@ -1,6 +1,6 @@
 //! A request before it becomes bytes: what tests change, sign and send.
 
-use crate::sign::canonical_query;
+use crate::{digest::md5_base64, sign::canonical_query};
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -72,6 +72,13 @@ impl Request {
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
+    }
+
+    /// Adds the body's Content-MD5, without which S3 takes no DeleteObjects.
+    #[must_use]
+    pub fn content_md5(self) -> Self {
+        let digest = md5_base64(&self.body);
+        self.header("Content-MD5", digest)
     }
 
     /// The first value of a header.

@@ -209,7 +209,12 @@ fn malformed_and_hostile_xml_is_refused() {
                 .collect(),
             _ => body.into_bytes(),
         };
-        let answer = store.send(Request::bucket("POST", BUCKET).subresource("delete").body(bytes));
+        let answer = store.send(
+            Request::bucket("POST", BUCKET)
+                .subresource("delete")
+                .body(bytes)
+                .content_md5(),
+        );
         assert_eq!(
             (answer.status, answer.code().as_str()),
             (400, "MalformedXML"),

@@ -84,7 +84,8 @@ fn every_kind_of_operation_works_at_a_bucket_host() {
         .collect();
     let delete = Request::new("POST", "/")
         .subresource("delete")
-        .body(format!("<Delete>{listed}</Delete>"));
+        .body(format!("<Delete>{listed}</Delete>"))
+        .content_md5();
     store.send_as_is(&at(&store, BUCKET, delete)).expect_status(200);
     send(&store, "DELETE", "/").expect_status(204);
     send(&store, "HEAD", "/").expect_status(404);

@@ -108,7 +108,10 @@ impl TwoDisks {
         let batch = format!(
             "<Delete><Object><Key>{lost}</Key></Object><Object><Key>never-{kept}-{lost}</Key></Object></Delete>"
         );
-        let batch = Request::bucket("POST", BUCKET).subresource("delete").body(batch);
+        let batch = Request::bucket("POST", BUCKET)
+            .subresource("delete")
+            .body(batch)
+            .content_md5();
         let deleted = self.store.send(batch).expect_status(200).text();
         assert!(
             xml::texts(&deleted, "Code").contains(&"ServiceUnavailable".to_owned()),

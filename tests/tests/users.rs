@@ -138,7 +138,8 @@ fn a_bucket_belongs_to_the_user_who_made_it() {
         Request::object("DELETE", "roots", "key"),
         Request::bucket("POST", "roots")
             .subresource("delete")
-            .body("<Delete><Object><Key>key</Key></Object></Delete>"),
+            .body("<Delete><Object><Key>key</Key></Object></Delete>")
+            .content_md5(),
     ] {
         let what = format!("{request:?}");
         let answer = as_alice(request);

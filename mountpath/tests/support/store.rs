@@ -5,11 +5,12 @@ use corelane_mountpath::{
     buffer::BufferPool,
     completion::Receiver,
     error::StoreError,
+    index::entry::ObjectEntry,
     io::{
         medium::{Medium, Observer, Operation},
         sleep, yield_now,
     },
-    record::{ObjectMeta, Placement},
+    record::{Multipart, ObjectMeta, PartSize, Placement},
     shard_store::{Change, NewPayload, NewVersion, OpenObject, Outcome, ShardStore, StoreOptions},
 };
 use proto::{
@@ -19,7 +20,7 @@ use proto::{
         bucket::BucketId,
         listing::{ListEntry, ListPage, ListQuery},
         object::ObjectHeaders,
-        version::VersionId,
+        version::{UploadId, VersionId, Versioning},
     },
 };
 use std::{
@@ -60,6 +61,8 @@ pub enum Body {
     Small,
     Buffered,
     Blob,
+    /// As the parts of an upload, one of them twice and one that is not chosen.
+    Parts,
 }
 
 /// How a store is opened.
@@ -97,6 +100,7 @@ pub struct Store {
 /// An object open for reading.
 pub struct Reader {
     engine: Rc<ShardStore>,
+    bucket: BucketId,
     object: OpenObject,
 }
 
@@ -105,9 +109,19 @@ impl Reader {
     pub async fn read(&self, first: u64, count: u64) -> Result<Object, StoreError> {
         let meta = &self.object.entry.meta;
         let mut bytes = Vec::new();
-        let end = first.saturating_add(count).min(meta.size.div_ceil(BLOCK_BYTES as u64));
-        for block in first..end {
-            bytes.extend_from_slice(&self.engine.read_block(&self.object, block, true).await?);
+        match &meta.multipart {
+            None => read_blocks(&self.engine, &self.object, (first, count), &mut bytes).await?,
+            Some(multipart) => {
+                for part in &multipart.parts {
+                    let missing = || StoreError::Damaged(format!("part {} is missing", part.number));
+                    let entry = self.engine.part(self.bucket, multipart.upload, part.number).await?;
+                    let open = self.engine.open_entry(self.bucket, entry.ok_or_else(missing)?)?;
+                    read_blocks(&self.engine, &open, (0, u64::MAX), &mut bytes).await?;
+                }
+                let block = |number: u64| usize::try_from(number).unwrap().saturating_mul(BLOCK_BYTES);
+                bytes.truncate(block(first.saturating_add(count).min(1 << 20)));
+                bytes.drain(..block(first).min(bytes.len()));
+            }
         }
         Ok(Object {
             bytes: bytes.into(),
@@ -115,6 +129,19 @@ impl Reader {
             modified_unix_ms: meta.modified_unix_ms,
         })
     }
+}
+
+async fn read_blocks(
+    engine: &ShardStore,
+    object: &OpenObject,
+    (first, count): (u64, u64),
+    bytes: &mut Vec<u8>,
+) -> Result<(), StoreError> {
+    let blocks = object.entry.meta.size.div_ceil(BLOCK_BYTES as u64);
+    for block in first..first.saturating_add(count).min(blocks) {
+        bytes.extend_from_slice(&engine.read_block(object, block, true).await?);
+    }
+    Ok(())
 }
 
 /// A change under way.
@@ -161,9 +188,78 @@ impl Store {
 
     /// Brings the payload as far as it goes before the change is submitted.
     pub async fn prepare(&self, object: &Object, body: Body) -> Result<Change, StoreError> {
-        let bytes = &object.bytes;
-        let payload = match body {
-            Body::Small => NewPayload::Small(bytes.to_vec()),
+        let payload = self.payload(&object.bytes, body).await?;
+        Ok(Change::Put(
+            NewVersion::Null,
+            Box::new(meta(object, &object.bytes)),
+            payload,
+        ))
+    }
+
+    /// Brings an object in parts to the point where one step makes it of them.
+    pub async fn upload(&self, bucket: BucketId, key: &str, object: &Object) -> Result<UploadId, StoreError> {
+        let key = key.as_bytes().to_vec();
+        let begun = ObjectMeta {
+            multipart: Some(Box::default()),
+            ..ObjectMeta::default()
+        };
+        let upload = self.engine.create_upload(bucket, key.clone(), begun).await?;
+        let middle = object.bytes.len() / 2;
+        let bodies = [Body::Blob, Body::Small, Body::Small, Body::Blob];
+        let pieces = [
+            &object.bytes[..0],
+            &object.bytes[..middle],
+            &object.bytes[middle..],
+            &object.bytes[middle..],
+        ];
+        for ((number, piece), body) in [2, 2, 7, 9].into_iter().zip(pieces).zip(bodies) {
+            let meta = Box::new(meta(object, piece));
+            let payload = self.payload(piece, body).await?;
+            let put = self
+                .engine
+                .put_part(bucket, key.clone(), upload, number, meta, payload)
+                .await?;
+            assert!(put.is_some(), "the upload is gone");
+        }
+        Ok(upload)
+    }
+
+    /// Makes an object of parts 2 and 7 of an upload.
+    pub async fn complete(
+        &self,
+        bucket: BucketId,
+        key: &str,
+        object: &Object,
+        upload: UploadId,
+    ) -> Result<(), StoreError> {
+        let decide = |_: &ObjectEntry, parts: &[(u16, Arc<ObjectEntry>)], _: Option<&ObjectEntry>| {
+            let chosen = parts.iter().filter(|(number, _)| *number < 9);
+            let parts = chosen.map(|(number, entry)| PartSize {
+                number: *number,
+                size: entry.meta.size,
+            });
+            let multipart = Multipart {
+                parts: parts.collect(),
+                ..Multipart::default()
+            };
+            Ok::<_, ()>(ObjectMeta {
+                multipart: Some(Box::new(multipart)),
+                block_checksums: Vec::new(),
+                ..meta(object, &object.bytes)
+            })
+        };
+        let key = key.as_bytes().to_vec();
+        let made = self
+            .engine
+            .complete_upload(bucket, key, Versioning::Unversioned, upload, decide)
+            .await?;
+        assert!(made.is_ok_and(|made| made.is_some()), "the upload is gone");
+        Ok(())
+    }
+
+    async fn payload(&self, bytes: &[u8], body: Body) -> Result<NewPayload, StoreError> {
+        Ok(match body {
+            Body::Small | Body::Parts => NewPayload::Small(bytes.to_vec()),
             Body::Buffered => {
                 let mut buffer = self.pool.take(bytes.len() as u64).await;
                 buffer.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
@@ -178,18 +274,7 @@ impl Store {
                 }
                 NewPayload::Blob(self.engine.finish_blob(writer).await?)
             }
-        };
-        let meta = ObjectMeta {
-            modified_unix_ms: object.modified_unix_ms,
-            size: bytes.len() as u64,
-            xxh3_128: 5,
-            etag: object.etag.clone(),
-            checksum: None,
-            headers: ObjectHeaders::default(),
-            block_checksums: bytes.chunks(BLOCK_BYTES).map(block_checksum).collect(),
-            ..ObjectMeta::default()
-        };
-        Ok(Change::Put(NewVersion::Null, Box::new(meta), payload))
+        })
     }
 
     pub fn submit(&self, bucket: BucketId, key: &str, change: Change) -> Waiting {
@@ -197,6 +282,10 @@ impl Store {
     }
 
     pub async fn put(&self, bucket: BucketId, key: &str, object: &Object, body: Body) -> Result<(), StoreError> {
+        if body == Body::Parts {
+            let upload = self.upload(bucket, key, object).await?;
+            return self.complete(bucket, key, object, upload).await;
+        }
         let change = self.prepare(object, body).await?;
         self.submit(bucket, key, change).done().await
     }
@@ -228,6 +317,7 @@ impl Store {
         let object = self.engine.open_object(bucket, key.as_bytes()).await?;
         Ok(object.map(|object| Reader {
             engine: Rc::clone(&self.engine),
+            bucket,
             object,
         }))
     }
@@ -300,6 +390,19 @@ impl Store {
     pub async fn crash(&self) {
         self.switch.state.lock().unwrap().off = true;
         wait_until("operations end", || self.switch.state.lock().unwrap().in_flight == 0).await;
+    }
+}
+
+/// What is kept of an object with some of its bytes.
+fn meta(object: &Object, bytes: &[u8]) -> ObjectMeta {
+    ObjectMeta {
+        modified_unix_ms: object.modified_unix_ms,
+        size: bytes.len() as u64,
+        xxh3_128: 5,
+        etag: object.etag.clone(),
+        headers: ObjectHeaders::default(),
+        block_checksums: bytes.chunks(BLOCK_BYTES).map(block_checksum).collect(),
+        ..ObjectMeta::default()
     }
 }
 

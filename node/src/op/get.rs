@@ -2,18 +2,16 @@
 
 use super::{
     ObjectRequest,
-    head::{Selection, Served, select},
-    version::{Located, locate},
+    head::{Selection, Served, part_checksum, select},
+    version::locate,
 };
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
-    send::{PayloadSender, SendError},
+    send::SendError,
+    send_object::ObjectSender,
 };
-use proto::{
-    http::{head::RequestHead, range::ByteRange},
-    s3::query::Query,
-};
+use proto::{http::head::RequestHead, s3::query::Query};
 use std::sync::Arc;
 
 /// Answers GetObject: cache, else segment or blob, block by block, verified.
@@ -25,27 +23,17 @@ pub async fn run(
     object: ObjectRequest,
 ) -> After {
     let core = connection.core;
-    let Located {
-        shard_index,
-        shard,
-        entry,
-    } = match locate(core, &object, head, query).await {
+    let located = match locate(core, &object, head, query).await {
         Ok(located) => located,
         Err(absent) => return absent.answer(connection, head, exchange).await,
     };
-    let opened = match shard.open_entry(object.bucket.id, Arc::clone(&entry)) {
-        Ok(opened) => opened,
-        Err(error) => {
-            let error = store_error(&error, &object.bucket.name, &object.key);
-            return connection.refuse(head, exchange, &error).await;
-        }
-    };
+    let entry = Arc::clone(&located.entry);
     let served = Served {
         entry: &entry,
         versioning: object.bucket.versioning,
     };
-    let part = match select(head, &entry) {
-        Ok(Selection::Serve(part)) => part,
+    let portion = match select(head, query, &entry) {
+        Ok(Selection::Serve(portion)) => portion,
         Ok(Selection::NotModified) => {
             let bytes = served.not_modified(core, &exchange);
             return connection.answer(&exchange, &bytes).await;
@@ -55,13 +43,24 @@ pub async fn run(
             return connection.answer(&exchange, &bytes).await;
         }
     };
-    shard.touch(object.bucket.id, object.key.as_bytes(), core.unix_ms());
-    let range = part.unwrap_or(ByteRange {
-        start: 0,
-        length: entry.meta.size,
-    });
-    let bytes = served.head(core, &exchange, head, query, part);
-    let mut sender = PayloadSender::new(core, shard_index, shard, opened, object.bucket.validate_warm_get, range);
+    // Held open before anything is awaited: a change from now on leaves it as it is.
+    let found = match located.open(object.bucket.id) {
+        Ok(found) => found,
+        Err(error) => {
+            let error = store_error(&error, &object.bucket.name, &object.key);
+            return connection.refuse(head, exchange, &error).await;
+        }
+    };
+    let checksum = match part_checksum(head, &object, &located, portion).await {
+        Ok(checksum) => checksum,
+        Err(error) => return connection.refuse(head, exchange, &error).await,
+    };
+    located
+        .shard
+        .touch(object.bucket.id, object.key.as_bytes(), core.unix_ms());
+    let range = portion.bytes(entry.meta.size);
+    let bytes = served.head(core, &exchange, (head, query), portion, checksum.as_ref());
+    let mut sender = ObjectSender::new(core, found, object.bucket.id, object.bucket.validate_warm_get, range);
     let sent = match sender.prepare().await {
         Ok(()) => {
             let (stream, deadline) = (&mut connection.stream, &connection.deadline);

@@ -2,16 +2,18 @@
 //! GetObject.
 
 use super::{
-    ObjectRequest,
-    version::{locate, write_version_id},
+    ObjectRequest, part_read,
+    version::{Located, locate, write_version_id},
 };
 use crate::{
-    answer::Exchange,
+    answer::{Exchange, store_error},
     connection::{After, Connection},
     core::Core,
 };
 use mountpath::index::entry::ObjectEntry;
 use proto::{
+    auth::payload::wants_checksum,
+    digest::stored::StoredChecksum,
     error::{ErrorCode, S3Error},
     http::{
         conditional::{ReadCondition, evaluate_read, range_applies},
@@ -32,17 +34,20 @@ pub async fn run(
     object: ObjectRequest,
 ) -> After {
     let core = connection.core;
-    let entry = match locate(core, &object, head, query).await {
-        Ok(located) => located.entry,
+    let located = match locate(core, &object, head, query).await {
+        Ok(located) => located,
         Err(absent) => return absent.answer(connection, head, exchange).await,
     };
     let served = Served {
-        entry: &entry,
+        entry: &located.entry,
         versioning: object.bucket.versioning,
     };
-    let bytes = match select(head, &entry) {
+    let bytes = match select(head, query, &located.entry) {
         Ok(Selection::NotModified) => served.not_modified(core, &exchange),
-        Ok(Selection::Serve(part)) => served.head(core, &exchange, head, query, part),
+        Ok(Selection::Serve(portion)) => match part_checksum(head, &object, &located, portion).await {
+            Ok(checksum) => served.head(core, &exchange, (head, query), portion, checksum.as_ref()),
+            Err(error) => exchange.error(core, &error),
+        },
         Err(error) => exchange.error(core, &error),
     };
     connection.answer(&exchange, &bytes).await
@@ -56,17 +61,36 @@ pub struct Served<'e> {
     pub versioning: Versioning,
 }
 
-/// What of an object is served.
+/// What becomes of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
     /// 304.
     NotModified,
-    /// All of it (`None`), or a range with 206.
-    Serve(Option<ByteRange>),
+    /// It is served.
+    Serve(Portion),
 }
 
-/// Evaluates conditions and Range.
-pub fn select(head: &RequestHead, entry: &ObjectEntry) -> Result<Selection, S3Error> {
+/// What of an object is served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Portion {
+    /// A range, with 206; `None`: all of it.
+    pub range: Option<ByteRange>,
+    /// A part was asked for, by this number; and how many there are.
+    pub part: Option<(u16, usize)>,
+    /// The part has no bytes, and so no range.
+    pub is_empty: bool,
+}
+
+impl Portion {
+    /// The bytes that are served of an object of `size` bytes.
+    pub fn bytes(self, size: u64) -> ByteRange {
+        let length = if self.is_empty { 0 } else { size };
+        self.range.unwrap_or(ByteRange { start: 0, length })
+    }
+}
+
+/// Evaluates conditions, partNumber and Range.
+pub fn select(head: &RequestHead, query: &Query, entry: &ObjectEntry) -> Result<Selection, S3Error> {
     match evaluate_read(head, &entry.meta.etag, entry.meta.modified_unix_ms) {
         ReadCondition::NotModified => return Ok(Selection::NotModified),
         ReadCondition::PreconditionFailed(condition) => {
@@ -74,11 +98,41 @@ pub fn select(head: &RequestHead, entry: &ObjectEntry) -> Result<Selection, S3Er
         }
         ReadCondition::Serve => {}
     }
+    if let Some(portion) = part_read::select(head, query, entry)? {
+        return Ok(Selection::Serve(portion));
+    }
     let applies = range_applies(head, &entry.meta.etag, entry.meta.modified_unix_ms);
     match head.header_str("range").filter(|_| applies) {
-        Some(header) => range::resolve(header, entry.meta.size).map(Selection::Serve),
-        None => Ok(Selection::Serve(None)),
+        Some(header) => {
+            let range = range::resolve(header, entry.meta.size)?;
+            Ok(Selection::Serve(Portion {
+                range,
+                ..Portion::default()
+            }))
+        }
+        None => Ok(Selection::Serve(Portion::default())),
     }
+}
+
+/// The checksum of a part that is served, if the request wants it.
+pub async fn part_checksum(
+    head: &RequestHead,
+    object: &ObjectRequest,
+    located: &Located,
+    portion: Portion,
+) -> Result<Option<StoredChecksum>, S3Error> {
+    let multipart = located.entry.meta.multipart.as_ref();
+    let (Some((number, _)), Some(multipart)) = (portion.part.filter(|_| asks_for_checksum(head)), multipart) else {
+        return Ok(None);
+    };
+    let part = located.shard.part(object.bucket.id, multipart.upload, number).await;
+    let part = part.map_err(|error| store_error(&error, &object.bucket.name, &object.key))?;
+    Ok(part.and_then(|part| part.meta.checksum.clone()))
+}
+
+/// Another value was refused when the request was admitted.
+fn asks_for_checksum(head: &RequestHead) -> bool {
+    wants_checksum(head).unwrap_or(false)
 }
 
 impl Served<'_> {
@@ -101,38 +155,40 @@ impl Served<'_> {
         write_version_id(response, self.versioning, self.entry.version);
     }
 
-    /// The head of an answer that serves an object or a part of it.
+    /// The head of an answer that serves an object or a part of it; `checksum`: of the part that was asked for.
     pub fn head(
         &self,
         core: &Core,
         exchange: &Exchange,
-        head: &RequestHead,
-        query: &Query,
-        part: Option<ByteRange>,
+        (head, query): (&RequestHead, &Query),
+        portion: Portion,
+        checksum: Option<&StoredChecksum>,
     ) -> Vec<u8> {
         let meta = &self.entry.meta;
         let size = meta.size;
         let mut out = Vec::with_capacity(512);
-        let status = if part.is_some() { 206 } else { 200 };
+        let status = if portion.range.is_some() { 206 } else { 200 };
         let mut response = exchange.begin(core, status, &mut out);
         self.validators(&mut response);
         response.header("Accept-Ranges", "bytes");
-        if let Some(part) = part {
-            let last = part.start + part.length - 1;
-            response.header("Content-Range", &format!("bytes {}-{last}/{size}", part.start));
+        if let Some(range) = portion.range {
+            response.header("Content-Range", &range.content_range(size));
+        }
+        if let Some((_, parts_count)) = portion.part {
+            response.header_u64("x-amz-mp-parts-count", parts_count as u64);
         }
         meta.headers.write(query, &mut response);
         if !meta.tags.is_empty() {
             response.header_u64("x-amz-tagging-count", meta.tags.len() as u64);
         }
-        let wants_checksum = head
-            .header_str("x-amz-checksum-mode")
-            .is_some_and(|mode| mode.eq_ignore_ascii_case("enabled"));
-        if let Some(checksum) = meta.checksum.as_ref().filter(|_| wants_checksum && part.is_none()) {
+        let bytes = portion.bytes(size);
+        let is_whole = portion.part.is_none() && bytes.length == size;
+        let of_whole = meta.checksum.as_ref().filter(|_| is_whole && asks_for_checksum(head));
+        if let Some(checksum) = checksum.or(of_whole) {
             response.header(checksum.algorithm().header(), &checksum.text());
             response.header("x-amz-checksum-type", checksum.form().name());
         }
-        response.finish(Some(part.map_or(size, |part| part.length)), exchange.keep_alive);
+        response.finish(Some(bytes.length), exchange.keep_alive);
         out
     }
 }

@@ -3,7 +3,8 @@
 
 use super::{
     ObjectRequest,
-    version::{check, no_such, write_version_id},
+    commit::{self, name_key},
+    version::{check, write_version_id},
 };
 use crate::{
     answer::{Exchange, store_error},
@@ -15,10 +16,9 @@ use crate::{
 use mountpath::{
     error::StoreError,
     record::ObjectMeta,
-    shard_store::{Change, NewPayload, NewVersion, Outcome, ShardStore},
+    shard_store::{NewPayload, ShardStore},
 };
 use proto::{
-    auth::payload::PayloadDeclaration,
     digest::hasher::{PayloadDigests, PayloadHasher},
     error::{ErrorCode, S3Error},
     http::{conditional::WriteCondition, head::RequestHead},
@@ -87,7 +87,7 @@ pub async fn run(
         deadline: &connection.deadline,
         decoder,
     };
-    let received = receive(&core, shard, &mut body, &object, &upload.declaration, new).await;
+    let received = receive(&core, shard, &mut body, &object, &upload, new).await;
     exchange.received_bytes.set(body.decoder.payload_length());
     match received {
         Ok(Stored { digests, version }) => {
@@ -131,17 +131,14 @@ async fn receive(
     shard: &Rc<ShardStore>,
     body: &mut Body<'_>,
     object: &ObjectRequest,
-    declaration: &PayloadDeclaration,
+    upload: &Upload,
     new: NewObject,
 ) -> Result<Stored, Failure> {
-    let size = declaration
-        .decoded_length
-        .ok_or_else(|| S3Error::new(ErrorCode::MissingContentLength))?;
-    let hasher = PayloadHasher::new(object.bucket.checksum_type, declaration);
-    let (payload, digests) = receive_whole(core, shard, body, hasher, size).await?;
+    let hasher = PayloadHasher::new(object.bucket.checksum_type, &upload.declaration);
+    let (payload, digests) = receive_whole(core, shard, body, hasher, upload).await?;
     let meta = ObjectMeta {
         modified_unix_ms: unix_ms(),
-        size,
+        size: digests.length,
         xxh3_128: digests.xxh3_128,
         etag: digests.etag.clone(),
         checksum: digests.checksum.clone().map(Into::into),
@@ -154,39 +151,9 @@ async fn receive(
         // Brings what is replaced into memory, so that its space comes back at once and not at the next merge.
         shard.lookup(object.bucket.id, object.key.as_bytes()).await?;
     }
-    shard.note_bucket(object.bucket.id, &object.bucket.name);
-    let change = Change::Put(NewVersion::from(object.bucket.versioning), Box::new(meta), payload);
-    let version = commit(shard, object, change, new.condition.as_ref()).await?;
-    Ok(Stored { digests, version })
-}
-
-/// Makes the change, if the condition holds in the turn that appends; the version that it made.
-async fn commit(
-    shard: &ShardStore,
-    object: &ObjectRequest,
-    change: Change,
-    condition: Option<&WriteCondition>,
-) -> Result<VersionId, Failure> {
-    let (bucket, key) = (&object.bucket, object.key.clone().into_bytes());
-    let outcome = match condition {
-        None => shard.change(bucket.id, key, change).await?,
-        Some(condition) => shard
-            .change_if(bucket.id, key, bucket.versioning, None, change, |newest| {
-                check(condition, newest)
-            })
-            .await?
-            .map_err(|error| name_key(error, object))?,
-    };
-    Ok(match outcome {
-        Outcome::Put(entry) => entry.version,
-        _ => VersionId::Null,
+    let entry = commit::put(shard, object, meta, payload, new.condition.as_ref()).await?;
+    Ok(Stored {
+        digests,
+        version: entry.version,
     })
-}
-
-/// A key that holds nothing to be compared with is named.
-fn name_key(error: S3Error, object: &ObjectRequest) -> S3Error {
-    match error.code {
-        ErrorCode::NoSuchKey => no_such(object, None),
-        _ => error,
-    }
 }

@@ -7,11 +7,16 @@ use crate::{
     connection::{After, Connection},
     core::Core,
 };
-use mountpath::{index::entry::ObjectEntry, shard_store::ShardStore};
+use mountpath::{
+    error::StoreError,
+    index::entry::ObjectEntry,
+    shard_store::{OpenObject, ShardStore},
+};
 use proto::{
     error::{ErrorCode, S3Error},
     http::{conditional::WriteCondition, date, head::RequestHead, response::ResponseWriter},
     s3::{
+        bucket::BucketId,
         query::Query,
         version::{VersionId, Versioning},
     },
@@ -26,6 +31,27 @@ pub struct Located {
     pub shard: Rc<ShardStore>,
     /// The object. Until the next await it is what the key holds.
     pub entry: Arc<ObjectEntry>,
+}
+
+/// An object, held open: it stays as it is.
+pub struct FoundObject {
+    /// The shard's index on its core.
+    pub shard_index: u16,
+    /// The shard.
+    pub shard: Rc<ShardStore>,
+    /// The object.
+    pub object: OpenObject,
+}
+
+impl Located {
+    /// Opens it; before anything is awaited.
+    pub fn open(&self, bucket: BucketId) -> Result<FoundObject, StoreError> {
+        Ok(FoundObject {
+            shard_index: self.shard_index,
+            shard: Rc::clone(&self.shard),
+            object: self.shard.open_entry(bucket, Arc::clone(&self.entry))?,
+        })
+    }
 }
 
 /// Why there is no object to be seen.

@@ -217,7 +217,7 @@ fn parse_expires(text: &str) -> Result<u64, S3Error> {
 
 /// `AKID/YYYYMMDD/REGION/SERVICE/aws4_request`; an access key may hold slashes, so it is read from the right. The error
 /// says what is wrong, in AWS's words.
-fn parse_credential(credential: &str) -> Result<(String, Scope), String> {
+pub(crate) fn parse_credential(credential: &str) -> Result<(String, Scope), String> {
     let mut parts = credential.rsplitn(5, '/');
     let (Some(terminator), Some(service), Some(region), Some(date), Some(access_key)) =
         (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())

@@ -1,10 +1,14 @@
 //! What an authenticated request for object data amounts to: the one way from a head to what a core does, whether a
 //! gateway seals it into a ticket or a core finds it out itself under a lease.
 
-use super::{chunked::ChunkSigner, payload::PayloadDeclaration, verify::Verified};
+use super::{
+    chunked::ChunkSigner,
+    payload::{PayloadDeclaration, wants_checksum},
+    verify::Verified,
+};
 use crate::{
     digest::multipart::MultipartChecksum,
-    error::{ErrorCode, S3Error},
+    error::S3Error,
     http::{conditional::WriteCondition, head::RequestHead},
     s3::{
         bucket::BucketGrant, config::cors_headers::CorsHeaders, object::ObjectHeaders, operation::Operation, part,
@@ -26,6 +30,8 @@ pub struct ObjectGrant {
     pub payload: Option<PayloadDeclaration>,
     /// For signed chunks.
     pub signer: Option<ChunkSigner>,
+    /// A form's file: the payload has no declared length, and certainly no more bytes than this.
+    pub open_length_max: Option<u64>,
     /// Where the payload of a copy comes from. Only gateways know that.
     pub copy_source: Option<Box<SealedSource>>,
     /// What the page that sends the request is granted by the bucket's rules; written to every answer.
@@ -82,7 +88,23 @@ impl ObjectGrant {
                 .filter(|_| chunks_are_signed)
                 .map(|verified| verified.clone().into()),
             copy_source: None,
+            open_length_max: None,
             cors: None,
+        })
+    }
+
+    /// Of a form's file, as the PUT that a gateway makes of it.
+    pub fn of_form(bucket: BucketGrant, key: &str, head: &RequestHead, length_max: u64) -> Result<Self, S3Error> {
+        ObjectHeaders::from_request(head)?;
+        Ok(Self {
+            operation: Operation::PutObject,
+            bucket,
+            key: key.to_owned(),
+            payload: Some(PayloadDeclaration::of_form(head)?),
+            signer: None,
+            open_length_max: Some(length_max),
+            cors: None,
+            copy_source: None,
         })
     }
 
@@ -91,7 +113,11 @@ impl ObjectGrant {
         let Some(declared) = &self.payload else {
             return Ok(true);
         };
-        Ok(declaration(self.operation, head)? == *declared)
+        let declaration = match self.open_length_max {
+            Some(_) => PayloadDeclaration::of_form(head)?,
+            None => declaration(self.operation, head)?,
+        };
+        Ok(declaration == *declared)
     }
 
     pub(super) fn encode(&self, encoder: &mut Encoder) {
@@ -102,6 +128,9 @@ impl ObjectGrant {
         encoder.option(self.payload.as_ref(), |encoder, payload| payload.encode(encoder));
         encoder.option(self.signer.as_ref(), |encoder, signer| signer.encode(encoder));
         encoder.option(self.copy_source.as_ref(), |encoder, source| source.encode(encoder));
+        encoder.option(self.open_length_max, |encoder, length| {
+            encoder.u64(length);
+        });
         encoder.option(self.cors.as_ref(), |encoder, cors| cors.encode(encoder));
     }
 
@@ -113,6 +142,7 @@ impl ObjectGrant {
             payload: decoder.option(PayloadDeclaration::decode)?,
             signer: decoder.option(ChunkSigner::decode)?,
             copy_source: decoder.option(|decoder| SealedSource::decode(decoder).map(Box::new))?,
+            open_length_max: decoder.option(Decoder::u64)?,
             cors: decoder.option(CorsHeaders::decode)?.map(Box::new),
         })
     }
@@ -149,19 +179,6 @@ fn check_upload(operation: Operation, head: &RequestHead) -> Result<(), S3Error>
             part::upload_id(&query).map(drop)
         }
         _ => Ok(()),
-    }
-}
-
-/// Whether a read asks for the object's checksum: `x-amz-checksum-mode: ENABLED`
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>). `InvalidRequest` for another value.
-pub fn wants_checksum(head: &RequestHead) -> Result<bool, S3Error> {
-    match head.header("x-amz-checksum-mode") {
-        None => Ok(false),
-        Some(mode) if mode.eq_ignore_ascii_case(b"enabled") => Ok(true),
-        Some(_) => Err(S3Error::with_message(
-            ErrorCode::InvalidRequest,
-            "Value for x-amz-checksum-mode header is invalid.",
-        )),
     }
 }
 

@@ -137,6 +137,17 @@ impl PayloadDeclaration {
         })
     }
 
+    /// Of a form's file, which comes without a length; its digests are fields of the form, and here headers.
+    pub fn of_form(head: &RequestHead) -> Result<Self, S3Error> {
+        Ok(Self {
+            content_sha256: ContentSha256::Unsigned,
+            content_md5: content_md5(head)?,
+            checksum: checksum(head)?,
+            trailer: None,
+            decoded_length: None,
+        })
+    }
+
     fn check_combination(&self, head: &RequestHead, is_declared: bool) -> Result<(), S3Error> {
         if self.trailer.is_some() {
             if self.checksum.is_some() {
@@ -314,27 +325,76 @@ fn content_md5(head: &RequestHead) -> Result<Option<[u8; 16]>, S3Error> {
     }
 }
 
+/// The checksum of `x-amz-checksum-*`. In a presigned URL it may stand in the query: clients move their headers there.
 fn checksum(head: &RequestHead) -> Result<Option<Checksum>, S3Error> {
     let mut checksum = None;
     for (name, value) in head.headers() {
-        let name = name.to_ascii_lowercase();
-        if !name.starts_with(CHECKSUM_HEADER_PREFIX) || CHECKSUM_HEADERS_OTHER.contains(&name.as_str()) {
-            continue;
-        }
-        // What cannot be verified must not be accepted in silence.
-        let Some(algorithm) = ChecksumAlgorithm::from_header(&name) else {
-            return Err(invalid(
-                "The algorithm type you specified in x-amz-checksum- header is invalid.",
-            ));
-        };
         let value = std::str::from_utf8(value).unwrap_or_default();
-        let value = Checksum::from_base64(algorithm, value)
-            .ok_or_else(|| invalid(format!("Value for {name} header is invalid.")))?;
-        if checksum.replace(value).is_some() {
+        if let Some(found) = checksum_of(name, value)?
+            && checksum.replace(found).is_some()
+        {
             return Err(second_checksum());
         }
     }
+    for (name, value) in hoisted(head, CHECKSUM_HEADER_PREFIX)? {
+        match checksum_of(&name, &value)? {
+            // Sent both ways, it is one.
+            Some(found) if checksum.as_ref().is_some_and(|earlier| *earlier != found) => return Err(second_checksum()),
+            Some(found) => checksum = Some(found),
+            None => {}
+        }
+    }
     Ok(checksum)
+}
+
+/// The checksum in a header, if it is one that holds one.
+fn checksum_of(name: &str, value: &str) -> Result<Option<Checksum>, S3Error> {
+    if !starts_with_ignoring_case(name, CHECKSUM_HEADER_PREFIX) {
+        return Ok(None);
+    }
+    let name = name.to_ascii_lowercase();
+    if CHECKSUM_HEADERS_OTHER.contains(&name.as_str()) {
+        return Ok(None);
+    }
+    // What cannot be verified must not be accepted in silence.
+    let algorithm = ChecksumAlgorithm::from_header(&name)
+        .ok_or_else(|| invalid("The algorithm type you specified in x-amz-checksum- header is invalid."))?;
+    let checksum = Checksum::from_base64(algorithm, value)
+        .ok_or_else(|| invalid(format!("Value for {name} header is invalid.")))?;
+    Ok(Some(checksum))
+}
+
+/// The query parameters that begin so, in any case; a query without any costs one look.
+fn hoisted(head: &RequestHead, prefix: &str) -> Result<Vec<(String, String)>, S3Error> {
+    let is_there = head
+        .raw_query()
+        .split('&')
+        .any(|part| starts_with_ignoring_case(part, prefix));
+    if !is_there {
+        return Ok(Vec::new());
+    }
+    let query = Query::parse(head.raw_query())?;
+    let named = query.iter().filter(|(name, _)| starts_with_ignoring_case(name, prefix));
+    Ok(named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// Whether a read asks for the object's checksum: `x-amz-checksum-mode: ENABLED`, as a header or in the query of a
+/// presigned URL (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>). `InvalidRequest` for another
+/// value.
+pub fn wants_checksum(head: &RequestHead) -> Result<bool, S3Error> {
+    const HEADER: &str = "x-amz-checksum-mode";
+    let in_query = hoisted(head, HEADER)?;
+    let in_query = in_query.first().map(|(_, value)| value.as_bytes());
+    match head.header(HEADER).or(in_query) {
+        None => Ok(false),
+        Some(mode) if mode.eq_ignore_ascii_case(b"enabled") => Ok(true),
+        Some(_) => Err(invalid("Value for x-amz-checksum-mode header is invalid.")),
+    }
 }
 
 fn trailer(head: &RequestHead) -> Result<Option<ChecksumAlgorithm>, S3Error> {

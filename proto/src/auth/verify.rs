@@ -1,5 +1,6 @@
 //! Verification of a request's SigV4, in the Authorization header or in a presigned URL.
 
+pub(crate) use super::claim::parse_credential;
 pub use super::claim::{Credential, SignatureClaim, version_2_refused};
 use super::{
     canonical::{forms, string_to_sign},

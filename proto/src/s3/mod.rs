@@ -3,6 +3,7 @@
 pub mod address;
 pub mod attributes;
 pub mod bucket;
+pub mod completion;
 pub mod config;
 pub mod copy_source;
 pub mod listing;
@@ -11,6 +12,7 @@ pub mod name;
 pub mod object;
 pub mod operation;
 pub mod part;
+pub mod post;
 pub mod query;
 mod refusal;
 pub mod subresource;

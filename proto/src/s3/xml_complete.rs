@@ -5,7 +5,7 @@ use super::xml_read::{Document, malformed, set_once};
 use crate::{
     digest::checksum::{Checksum, ChecksumAlgorithm},
     error::{ErrorCode, S3Error},
-    limits::{PART_NUMBER_MAX, PARTS_MAX},
+    limits::{PART_COUNT_MAX, PART_NUMBER_MAX},
 };
 
 /// A part that the object is to be made of.
@@ -27,7 +27,7 @@ pub fn completed_parts(body: &[u8]) -> Result<Vec<CompletedPart>, S3Error> {
     let mut parts = Vec::new();
     while let Some(name) = document.next_child()? {
         match name.as_str() {
-            "Part" if parts.len() < PARTS_MAX => parts.push(part(&mut document)?),
+            "Part" if parts.len() < PART_COUNT_MAX => parts.push(part(&mut document)?),
             _ => return Err(malformed()),
         }
     }
