@@ -122,6 +122,36 @@ fn fields_are_kept_with_the_object() {
     assert_eq!(store.get(BUCKET, "key").body, b"content");
 }
 
+/// `tagging` is a document, as in PutObjectTagging; on a versioned bucket each form makes a version.
+#[test]
+fn tags_and_versions() {
+    let store = store();
+    let document = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    let versioning = Request::bucket("PUT", BUCKET).subresource("versioning").body(document);
+    store.send(versioning.content_md5()).expect_status(200);
+    let tagging = "<Tagging><TagSet><Tag><Key>colour of it</Key><Value>a+b</Value></Tag></TagSet></Tagging>";
+    let version_of = |content: &str| {
+        let answer = post_signed(&store, Form::new("key", content).field("tagging", tagging)).expect_status(204);
+        answer.header("x-amz-version-id").unwrap().to_owned()
+    };
+    let (first, second) = (version_of("first"), version_of("second"));
+    for (version, content) in [(&first, "first"), (&second, "second")] {
+        let read = Request::object("GET", BUCKET, "key").query("versionId", version);
+        let object = store.send(read).expect_status(200);
+        assert_eq!(object.body, content.as_bytes());
+        assert_eq!(object.header("x-amz-tagging-count"), Some("1"));
+    }
+    let tags = store
+        .send(Request::object("GET", BUCKET, "key").subresource("tagging"))
+        .expect_status(200)
+        .text();
+    assert_eq!(xml::text(&tags, "Key").as_deref(), Some("colour of it"));
+    assert_eq!(xml::text(&tags, "Value").as_deref(), Some("a+b"));
+    let bad = "<Tagging><TagSet><Tag><Key>aws:x</Key><Value>y</Value></Tag></TagSet></Tagging>";
+    post_signed(&store, Form::new("key", "third").field("tagging", bad)).expect_error(400, "InvalidTag");
+    assert_eq!(store.get(BUCKET, "key").body, b"second");
+}
+
 /// "${filename} ... is replaced with the name of the file provided by the user".
 #[test]
 fn the_files_name_finds_its_way() {
