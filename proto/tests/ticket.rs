@@ -360,7 +360,6 @@ fn object(operation: Operation) -> Grant {
             })
         }),
         open_length_max: None,
-        cors: None,
     };
     Grant::Object {
         object,
