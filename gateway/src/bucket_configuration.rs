@@ -2,7 +2,7 @@
 
 use proto::s3::{
     config::{
-        cors::CorsConfiguration, lifecycle::LifecycleConfiguration, request_payment::Payer, tagging::Tag,
+        cors::CorsConfiguration, lifecycle::LifecycleConfiguration, request_payment::Payer,
         website::WebsiteConfiguration,
     },
     version::Versioning,
@@ -17,7 +17,7 @@ pub struct BucketConfiguration {
     #[serde(with = "versioning_code")]
     pub versioning: Versioning,
     /// Tags; empty when there are none.
-    pub tags: Vec<Tag>,
+    pub tags: Vec<(String, String)>,
     /// Who may use it from pages of other origins.
     pub cors: Option<CorsConfiguration>,
     /// When objects go by themselves.
@@ -49,7 +49,7 @@ mod versioning_code {
 mod tests {
     use super::BucketConfiguration;
     use proto::s3::{
-        config::{cors::CorsConfiguration, tagging::Tag, website::WebsiteConfiguration},
+        config::{cors::CorsConfiguration, website::WebsiteConfiguration},
         version::Versioning,
     };
 
@@ -66,10 +66,7 @@ mod tests {
         let website = "<WebsiteConfiguration><IndexDocument><Suffix>i</Suffix></IndexDocument></WebsiteConfiguration>";
         let configuration = BucketConfiguration {
             versioning: Versioning::Suspended,
-            tags: vec![Tag {
-                key: "k".to_owned(),
-                value: "v".to_owned(),
-            }],
+            tags: vec![("k".to_owned(), "v".to_owned())],
             cors: Some(CorsConfiguration::parse(cors.as_bytes()).unwrap()),
             website: Some(WebsiteConfiguration::parse(website.as_bytes()).unwrap()),
             ..BucketConfiguration::default()

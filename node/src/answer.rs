@@ -104,15 +104,7 @@ impl Exchange {
 
     /// Writes a head with these headers, and an XML document.
     pub fn document(&self, core: &Core, document: &[u8], headers: impl FnOnce(&mut ResponseWriter<'_>)) -> Vec<u8> {
-        self.status.set(200);
-        let mut out = Vec::with_capacity(512 + document.len());
-        let mut response = ResponseWriter::new(&mut out, 200, &self.request_id, &core.http_date());
-        response.header("Content-Type", "application/xml");
-        headers(&mut response);
-        response.finish(Some(document.len() as u64), self.keep_alive);
-        self.sent_bytes.set(document.len() as u64);
-        out.extend_from_slice(document);
-        out
+        self.body_with(core, 200, "application/xml", document, headers)
     }
 
     /// Writes an S3 error.

@@ -98,10 +98,6 @@ pub const SOURCE_OBJECT_BYTES_MAX: usize = 128 * 1024;
 pub const OBJECT_TAGS_DECODED_MAX: usize = 1024;
 /// Most tags of a bucket (S3: "Using cost allocation S3 bucket tags").
 pub const BUCKET_TAGS_MAX: usize = 50;
-/// Longest key of a tag, in characters.
-pub const TAG_KEY_CHARS_MAX: usize = 128;
-/// Longest value of a tag, in characters.
-pub const TAG_VALUE_CHARS_MAX: usize = 256;
 /// Most rules of a CORS configuration.
 pub const CORS_RULES_MAX: usize = 100;
 /// Largest CORS configuration (S3: "The size of the configuration is limited to 64 KB").

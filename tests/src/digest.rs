@@ -2,6 +2,11 @@
 
 use md5::{Digest, Md5};
 
+/// The MD5.
+pub fn md5(bytes: &[u8]) -> [u8; 16] {
+    Md5::digest(bytes).into()
+}
+
 /// Lower-case hex of the MD5.
 pub fn md5_hex(bytes: &[u8]) -> String {
     proto::auth::sigv4::hex(&Md5::digest(bytes))
@@ -15,6 +20,11 @@ pub fn md5_base64(bytes: &[u8]) -> String {
 /// Lower-case hex of the SHA-256.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     proto::auth::sigv4::hex(&proto::auth::sigv4::sha256(bytes))
+}
+
+/// Base64 of the SHA-256, as in x-amz-checksum-sha256.
+pub fn sha256_base64(bytes: &[u8]) -> String {
+    base64(&proto::auth::sigv4::sha256(bytes))
 }
 
 /// Base64 of the CRC-32 (ISO-HDLC), as in x-amz-checksum-crc32.

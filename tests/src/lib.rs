@@ -13,6 +13,7 @@ pub mod lanes;
 pub mod linear;
 pub mod matrix;
 pub mod metrics;
+pub mod multipart;
 pub mod process;
 pub mod random;
 pub mod raw;

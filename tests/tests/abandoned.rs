@@ -3,6 +3,7 @@
 
 use corelane_tests::{
     directory::files,
+    form::Form,
     process::{open_files, wait_for},
     random,
     request::Request,
@@ -73,6 +74,39 @@ fn a_body_cut_short_is_never_visible_and_leaves_no_file() {
             .iter()
             .all(|file| !file.ends_with("(deleted)") || !file.contains("blob"))
             .then_some(())
+    });
+}
+
+/// Nor does a form, whose file has no length that could be found wanting: neither one that ends early nor one that its
+/// policy turns out not to allow.
+#[test]
+fn a_form_cut_short_leaves_no_file() {
+    let store = store();
+    let content = random::bytes(33, 3_000_000);
+    let before = blobs(&store);
+    let form = Form::new("cut", content).sign(&store.signer(), BUCKET, "");
+    let request = store.addressed(form.request(BUCKET));
+    for sent in [10_000, 300_000, 2_900_000, request.body.len() - 10] {
+        for how in ["finish", "reset"] {
+            let mut connection = store.connect();
+            connection.send(&request.head());
+            connection.send(&request.body[..sent]);
+            if how == "reset" {
+                connection.reset();
+            } else {
+                connection.finish_sending();
+                connection.receive("POST").expect_error(400, "IncompleteBody");
+            }
+        }
+    }
+    let too_small = "[\"content-length-range\", 4000000, 5000000]";
+    let form = Form::new("cut", random::bytes(34, 3_000_000)).sign(&store.signer(), BUCKET, too_small);
+    store
+        .send_as_is(&store.addressed(form.request(BUCKET)))
+        .expect_error(400, "EntityTooSmall");
+    store.get(BUCKET, "cut").expect_error(404, "NoSuchKey");
+    wait_for("the files of abandoned forms to go", || {
+        (blobs(&store) == before).then_some(())
     });
 }
 

@@ -25,3 +25,10 @@ fn boto3_lists_pages() {
     let clients = Clients::new(&store);
     clients.python("boto3_listing.py", &[]).ok().says("all passed");
 }
+
+#[test]
+fn boto3_configures_buckets() {
+    let store = Store::start();
+    let clients = Clients::new(&store);
+    clients.python("boto3_buckets.py", &[]).ok().says("all passed");
+}

@@ -5,7 +5,7 @@ use super::bucket_configuration::{absent, change, document};
 use crate::{answer::Answer, body::Body, connection::Connection, records::BucketRecord, request::Request};
 use proto::{
     error::{ErrorCode, S3Error},
-    s3::config::tagging,
+    s3::{config, tagging},
 };
 
 /// Serves the GET.
@@ -19,7 +19,7 @@ pub fn get(bucket: &BucketRecord) -> Result<Answer, S3Error> {
 /// Serves the PUT.
 pub async fn put(request: &Request<'_>, connection: &mut Connection, body: &mut Body) -> Result<Answer, S3Error> {
     let bucket = request.bucket()?;
-    let tags = tagging::parse(&document(request, connection, body).await?)?;
+    let tags = config::tagging::parse(&document(request, connection, body).await?)?;
     change(request, &bucket, |configuration| configuration.tags.clone_from(&tags)).await?;
     Ok(Answer::empty(204))
 }

@@ -20,7 +20,7 @@ use proto::{
         head::{BodyFraming, Method, RequestHead},
         percent,
     },
-    limits::PUT_OBJECT_BYTES_MAX,
+    limits::{FORM_FIELDS_BYTES_MAX, PUT_OBJECT_BYTES_MAX},
     s3::{
         address::Address,
         bucket::BucketId,
@@ -81,7 +81,7 @@ pub async fn serve(
         target: incoming.address.target(incoming.head.raw_path())?,
         operation: Operation::PostObject,
         caller,
-        // The client is answered by this gateway, not by the core.
+        // Answers get their CORS headers where they are sent.
         cors: None,
     };
     let bucket = request.bucket()?;
@@ -100,9 +100,12 @@ pub async fn serve(
             };
         }
     }
-    // The file ends before the form does.
-    let rest = pieces.left().unwrap_or(0).saturating_add(reader.pending_bytes());
-    let length_max = rest.saturating_sub(reader.closing_bytes()).min(length.max);
+    let longest = longest_file(&reader, &pieces);
+    // What may follow the file is bounded: such a form cannot hold a file that is small enough.
+    if longest.saturating_sub(2 * FORM_FIELDS_BYTES_MAX as u64) > length.max {
+        return Err(too_large(longest, length));
+    }
+    let length_max = longest.min(length.max);
     let put = put_head(&bucket.name, &key, &fields)?;
     let object = ObjectGrant::of_form(bucket.grant(), key.as_str(), &put, length_max)?;
     let placement = gateway.cluster.owner(BucketId(bucket.id), key.as_str())?;
@@ -117,6 +120,18 @@ pub async fn serve(
     send_file(connection, &mut reader, &mut pieces, &mut upload, length).await?;
     let stored = upload.finish().await?;
     Ok(answer(&request, &bucket.name, &key, &fields, &stored))
+}
+
+/// How many bytes of a file can still come: all but the form's closing.
+fn longest_file(reader: &FormReader, pieces: &Pieces<'_>) -> u64 {
+    let rest = pieces.left().unwrap_or(0).saturating_add(reader.pending_bytes());
+    rest.saturating_sub(reader.closing_bytes())
+}
+
+fn too_large(proposed: u64, length: LengthRange) -> S3Error {
+    S3Error::new(ErrorCode::EntityTooLarge)
+        .field("ProposedSize", proposed.to_string())
+        .field("MaxSizeAllowed", length.max.to_string())
 }
 
 /// Everything before the file.
@@ -161,12 +176,7 @@ async fn send_file(
             FormEvent::Data(bytes) => {
                 sent = sent.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
                 if sent > length.max {
-                    // As large as it would have become: the form's closing is all that is not the file's.
-                    let rest = pieces.left().unwrap_or(0).saturating_add(reader.pending_bytes());
-                    let proposed = sent.saturating_add(rest.saturating_sub(reader.closing_bytes()));
-                    return Err(S3Error::new(ErrorCode::EntityTooLarge)
-                        .field("ProposedSize", proposed.to_string())
-                        .field("MaxSizeAllowed", length.max.to_string()));
+                    return Err(too_large(sent.saturating_add(longest_file(reader, pieces)), length));
                 }
                 upload.send(&bytes).await?;
             }
@@ -180,6 +190,9 @@ async fn send_file(
         }
     }
     // What follows the form's end (RFC 2046: to be ignored) is taken, so that the connection can go on.
+    if pieces.left().unwrap_or(0) > FORM_FIELDS_BYTES_MAX as u64 {
+        return Err(ErrorCode::MalformedPOSTRequest.into());
+    }
     while pieces.next(connection).await?.is_some() {}
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::{
     ObjectRequest,
     version::{check, no_such},
 };
-use crate::receive::Failure;
+use crate::{answer::store_error, receive::Failure};
 use mountpath::{
     index::entry::ObjectEntry,
     record::ObjectMeta,
@@ -41,6 +41,23 @@ pub async fn put(
         Outcome::Put(entry) => Ok(entry),
         _ => Err(S3Error::new(ErrorCode::InternalError).into()),
     }
+}
+
+/// Holds the condition against what is there now, so that nobody sends or copies a payload for nothing.
+pub async fn check_early(
+    shard: &ShardStore,
+    object: &ObjectRequest,
+    condition: Option<&WriteCondition>,
+) -> Result<(), S3Error> {
+    let Some(condition) = condition else {
+        return Ok(());
+    };
+    let bucket = &object.bucket;
+    let found = shard
+        .find(bucket.id, object.key.as_bytes(), bucket.versioning, None)
+        .await;
+    let found = found.map_err(|error| store_error(&error, &bucket.name, &object.key))?;
+    check(condition, found.as_deref()).map_err(|error| name_key(error, object))
 }
 
 /// A key that holds nothing to be compared with is named.

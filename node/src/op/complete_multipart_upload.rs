@@ -1,7 +1,11 @@
 //! CompleteMultipartUpload (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>). Everything is
 //! computed before the one step that makes the object of the upload; that step only sees to it that nothing has changed.
 
-use super::{ObjectRequest, version::check};
+use super::{
+    ObjectRequest,
+    commit::name_key,
+    version::{check, write_version_id},
+};
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
@@ -101,9 +105,7 @@ pub async fn run(
             let document =
                 xml_multipart::complete_result(&location, &bucket.name, key, &meta.etag, meta.checksum.as_ref());
             let bytes = exchange.document(&core, &document, |response| {
-                if bucket.versioning.is_versioned() {
-                    response.header("x-amz-version-id", &entry.version.to_string());
-                }
+                write_version_id(response, bucket.versioning, entry.version);
             });
             connection.answer(&exchange, &bytes).await
         }
@@ -175,7 +177,7 @@ async fn complete(
                 return Err(Refusal::Changed);
             }
             if let Some(condition) = &wanted.condition {
-                check(condition, newest).map_err(Refusal::Condition)?;
+                check(condition, newest).map_err(|error| Refusal::Condition(name_key(error, object)))?;
             }
             Ok(meta.clone())
         };

@@ -1,7 +1,7 @@
 //! CopyObject (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>). The core that owns the copy reads the
 //! source from the core that owns that, and receives it as it receives an upload.
 
-use super::{ObjectRequest, commit, version::check};
+use super::{ObjectRequest, commit, version::write_version_id};
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
@@ -72,9 +72,7 @@ pub async fn run(
                 if let Some(version) = source_version {
                     response.header("x-amz-copy-source-version-id", &version.to_string());
                 }
-                if object.bucket.versioning.is_versioned() {
-                    response.header("x-amz-version-id", &entry.version.to_string());
-                }
+                write_version_id(response, object.bucket.versioning, entry.version);
             });
             connection.answer(&exchange, &bytes).await
         }
@@ -102,13 +100,7 @@ async fn copy(
                        object's metadata, storage class, website redirect location or encryption attributes.";
         return Err(S3Error::with_message(ErrorCode::InvalidRequest, message));
     }
-    if let Some(condition) = &wishes.condition {
-        let bucket = &object.bucket;
-        let newest = shard
-            .find(bucket.id, object.key.as_bytes(), bucket.versioning, None)
-            .await;
-        check(condition, newest.map_err(|error| told(error.into()))?.as_deref())?;
-    }
+    commit::check_early(shard, object, wishes.condition.as_ref()).await?;
     let Opened { mut source, decoder } = Source::open(core, sealed)
         .await
         .map_err(|error| describe(error, sealed))?;

@@ -1,11 +1,7 @@
 //! PutObject (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>). The payload is received into the
 //! buffer it is written from, and hashed there block by block while it is in the processor's cache.
 
-use super::{
-    ObjectRequest,
-    commit::{self, name_key},
-    version::{check, write_version_id},
-};
+use super::{ObjectRequest, commit, version::write_version_id};
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
@@ -72,7 +68,7 @@ pub async fn run(
         let error = store_error(&StoreError::Fenced, &object.bucket.name, &object.key);
         return connection.refuse(head, exchange, &error).await;
     }
-    if let Err(error) = check_early(shard, &object, new.condition.as_ref()).await {
+    if let Err(error) = commit::check_early(shard, &object, new.condition.as_ref()).await {
         return connection.refuse(head, exchange, &error).await;
     }
     if send_continue(head, &connection.inbox, &mut connection.stream)
@@ -107,23 +103,6 @@ pub async fn run(
             receive::refuse(connection, exchange, decoder, &error).await
         }
     }
-}
-
-/// Holds the condition against what is there now, so that nobody sends a payload for nothing.
-async fn check_early(
-    shard: &ShardStore,
-    object: &ObjectRequest,
-    condition: Option<&WriteCondition>,
-) -> Result<(), S3Error> {
-    let Some(condition) = condition else {
-        return Ok(());
-    };
-    let bucket = &object.bucket;
-    let found = shard
-        .find(bucket.id, object.key.as_bytes(), bucket.versioning, None)
-        .await;
-    let found = found.map_err(|error| store_error(&error, &bucket.name, &object.key))?;
-    check(condition, found.as_deref()).map_err(|error| name_key(error, object))
 }
 
 async fn receive(

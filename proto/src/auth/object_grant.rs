@@ -103,8 +103,8 @@ impl ObjectGrant {
             payload: Some(PayloadDeclaration::of_form(head)?),
             signer: None,
             open_length_max: Some(length_max),
-            cors: None,
             copy_source: None,
+            cors: None,
         })
     }
 

@@ -24,16 +24,7 @@ pub struct TagSet {
 impl TagSet {
     /// Parses `<Tagging>`. `MalformedXML` for what is no such document, `InvalidTag` for tags that break a rule.
     pub fn from_xml(body: &[u8]) -> Result<Self, S3Error> {
-        let mut document = Document::open(body, "Tagging")?;
-        let mut tags = None;
-        while let Some(name) = document.next_child()? {
-            match name.as_str() {
-                "TagSet" => set_once(&mut tags, read_tag_set(&mut document)?)?,
-                _ => return Err(malformed()),
-            }
-        }
-        document.close()?;
-        Self::checked(tags.ok_or_else(malformed)?)
+        Self::checked(read(body)?)
     }
 
     /// What a request that makes an object asks for: `x-amz-tagging`, in a header or in the query of a presigned URL. No tags
@@ -91,15 +82,20 @@ pub fn write(tags: &[(String, String)]) -> Vec<u8> {
     let mut document = xml_document::Document::new();
     document.root("Tagging", |document| {
         document.element("TagSet", |document| {
-            for (key, value) in tags {
-                document.element("Tag", |document| {
-                    document.text("Key", key);
-                    document.text("Value", value);
-                });
+            for tag in tags {
+                write_tag(document, tag);
             }
         });
     });
     document.finish()
+}
+
+/// Writes `<Tag>`.
+pub(super) fn write_tag(document: &mut xml_document::Document, (key, value): &(String, String)) {
+    document.element("Tag", |document| {
+        document.text("Key", key);
+        document.text("Value", value);
+    });
 }
 
 /// What all tags keep to, of objects and of buckets: no more than `most`, each key once, lengths and characters.
@@ -143,6 +139,20 @@ fn repeated_key(tags: &[(String, String)]) -> Option<&str> {
     pair.first().copied()
 }
 
+/// Reads `<Tagging>`, whatever its tags are.
+pub(super) fn read(body: &[u8]) -> Result<Vec<(String, String)>, S3Error> {
+    let mut document = Document::open(body, "Tagging")?;
+    let mut tags = None;
+    while let Some(name) = document.next_child()? {
+        match name.as_str() {
+            "TagSet" => set_once(&mut tags, read_tag_set(&mut document)?)?,
+            _ => return Err(malformed()),
+        }
+    }
+    document.close()?;
+    tags.ok_or_else(malformed)
+}
+
 fn read_tag_set(document: &mut Document<'_>) -> Result<Vec<(String, String)>, S3Error> {
     let mut tags = Vec::new();
     while let Some(name) = document.next_child()? {
@@ -154,7 +164,8 @@ fn read_tag_set(document: &mut Document<'_>) -> Result<Vec<(String, String)>, S3
     Ok(tags)
 }
 
-fn read_tag(document: &mut Document<'_>) -> Result<(String, String), S3Error> {
+/// Reads the content of `<Tag>`, whatever it says.
+pub(super) fn read_tag(document: &mut Document<'_>) -> Result<(String, String), S3Error> {
     let (mut key, mut value) = (None, None);
     while let Some(name) = document.next_child()? {
         match name.as_str() {

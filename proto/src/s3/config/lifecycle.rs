@@ -2,8 +2,10 @@
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html>): the configuration, and how
 //! S3 writes it. Transitions are kept and never done: there is one storage class.
 
-use super::tagging::{Tag, write_tag};
-use crate::{http::date, s3::xml_document::Document};
+use crate::{
+    http::date,
+    s3::{tagging::write_tag, xml_document::Document},
+};
 use serde::{Deserialize, Serialize};
 
 /// `<LifecycleConfiguration>`.
@@ -90,8 +92,8 @@ pub struct Filter {
     pub and: bool,
     /// What keys begin with.
     pub prefix: Option<String>,
-    /// Tags an object must have.
-    pub tags: Vec<Tag>,
+    /// Tags an object must have, keys and values.
+    pub tags: Vec<(String, String)>,
     /// An object must be larger, in bytes.
     pub size_greater_than: Option<u64>,
     /// An object must be smaller, in bytes.

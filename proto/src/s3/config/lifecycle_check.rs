@@ -1,17 +1,13 @@
 //! What a lifecycle configuration may say
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html>).
 
-use super::{
-    lifecycle::{
-        Expiration, Filter, LifecycleConfiguration, LifecycleRule, NoncurrentTransition, Scope, Transition,
-        TransitionTime,
-    },
-    tagging::check_tag,
+use super::lifecycle::{
+    Expiration, Filter, LifecycleConfiguration, LifecycleRule, NoncurrentTransition, Scope, Transition, TransitionTime,
 };
 use crate::{
     error::{ErrorCode, S3Error},
     limits::{KEY_BYTES_MAX, LIFECYCLE_RULES_MAX, NEWER_NONCURRENT_VERSIONS_MAX, RULE_ID_CHARS_MAX},
-    s3::xml_read::malformed,
+    s3::{tagging, xml_read::malformed},
 };
 use std::collections::HashSet;
 
@@ -86,11 +82,11 @@ fn check_prefix(prefix: &str) -> Result<(), S3Error> {
 }
 
 fn check_filter(filter: &Filter) -> Result<(), S3Error> {
-    filter.tags.iter().try_for_each(check_tag)?;
     let mut keys = HashSet::new();
-    if !filter.tags.iter().all(|tag| keys.insert(tag.key.as_str())) {
+    if !filter.tags.iter().all(|(key, _)| keys.insert(key.as_str())) {
         return Err(invalid_request("Duplicate Tag Keys are not allowed.".to_owned()));
     }
+    tagging::check(&filter.tags, usize::MAX)?;
     match (filter.size_greater_than, filter.size_less_than) {
         (Some(greater_than), Some(less_than)) if less_than <= greater_than => Err(invalid_request(
             "'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan'.".to_owned(),

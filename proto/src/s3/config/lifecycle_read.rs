@@ -6,11 +6,13 @@ use super::{
         Transition, TransitionMinimumSize, TransitionTime,
     },
     lifecycle_check::{check, invalid_argument},
-    tagging::tag,
 };
 use crate::{
     error::S3Error,
-    s3::xml_read::{Document, boolean, integer, malformed, set_once},
+    s3::{
+        tagging::read_tag,
+        xml_read::{Document, boolean, integer, malformed, set_once},
+    },
 };
 
 const MS_PER_DAY: i64 = 24 * 3600 * 1000;
@@ -104,7 +106,7 @@ fn predicate(document: &mut Document<'_>, name: &str, filter: &mut Filter) -> Re
     match name {
         "Prefix" => set_once(&mut filter.prefix, document.text()?),
         "Tag" => {
-            filter.tags.push(tag(document)?);
+            filter.tags.push(read_tag(document)?);
             Ok(())
         }
         "ObjectSizeGreaterThan" => set_once(&mut filter.size_greater_than, size(document)?),

@@ -1,10 +1,7 @@
 //! What a bucket's lifecycle does to what is in it, without I/O: an entry, the rules and the time make a decision
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html>).
 
-use super::{
-    lifecycle::{Expiration, LifecycleConfiguration, LifecycleRule, Scope},
-    tagging::Tag,
-};
+use super::lifecycle::{Expiration, LifecycleConfiguration, LifecycleRule, Scope};
 
 /// The time, and how long a day is: 24 hours, unless a test is to see the end of one.
 #[derive(Debug, Clone, Copy)]
@@ -51,10 +48,7 @@ impl LifecycleRule {
         let Scope::Filter(filter) = &self.scope else {
             return true;
         };
-        let has_tag = |tag: &Tag| {
-            let mut tags = candidate.tags.iter();
-            tags.any(|(key, value)| *key == tag.key && *value == tag.value)
-        };
+        let has_tag = |tag| candidate.tags.contains(tag);
         filter.size_greater_than.is_none_or(|size| candidate.size > size)
             && filter.size_less_than.is_none_or(|size| candidate.size < size)
             && filter.tags.iter().all(has_tag)
@@ -148,12 +142,8 @@ impl LifecycleRule {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Candidate, LifecycleClock};
-    use crate::s3::config::{
-        lifecycle::{
-            Expiration, Filter, LifecycleConfiguration, LifecycleRule, NoncurrentExpiration, Scope,
-            TransitionMinimumSize,
-        },
-        tagging::Tag,
+    use crate::s3::config::lifecycle::{
+        Expiration, Filter, LifecycleConfiguration, LifecycleRule, NoncurrentExpiration, Scope, TransitionMinimumSize,
     };
 
     const DAY_MS: u64 = 86_400_000;
@@ -224,10 +214,7 @@ mod tests {
 
     #[test]
     fn filters_hold_all_together() {
-        let tag = |key: &str, value: &str| Tag {
-            key: key.to_owned(),
-            value: value.to_owned(),
-        };
+        let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let rules = configuration(vec![LifecycleRule {
             scope: Scope::Filter(Filter {
                 and: true,
@@ -239,8 +226,7 @@ mod tests {
             expiration: Some(Expiration::Days(1)),
             ..rule("")
         }]);
-        let has = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        let both = [has("b", "2"), has("c", "3"), has("a", "1")];
+        let both = [tag("b", "2"), tag("c", "3"), tag("a", "1")];
         let fits = |key, size, tags: &[(String, String)]| {
             rules.expires_current(Candidate { key, size, tags }, 0, at(10 * DAY_MS))
         };
@@ -250,7 +236,7 @@ mod tests {
         assert!(!fits("p/x", 10, &both));
         assert!(!fits("q", 6, &both));
         assert!(!fits("p", 6, &both[..2]));
-        assert!(!fits("p", 6, &[has("a", "2"), has("b", "2")]));
+        assert!(!fits("p", 6, &[tag("a", "2"), tag("b", "2")]));
         assert!(!fits("p", 6, &[]));
     }
 

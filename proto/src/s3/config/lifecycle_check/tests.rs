@@ -2,12 +2,8 @@
 
 use crate::{
     error::ErrorCode,
-    s3::config::{
-        lifecycle::{
-            Expiration, Filter, LifecycleConfiguration, LifecycleRule, NoncurrentExpiration, Scope,
-            TransitionMinimumSize,
-        },
-        tagging::Tag,
+    s3::config::lifecycle::{
+        Expiration, Filter, LifecycleConfiguration, LifecycleRule, NoncurrentExpiration, Scope, TransitionMinimumSize,
     },
 };
 use proptest::{
@@ -193,11 +189,7 @@ fn filters() {
 }
 
 fn scopes() -> impl Strategy<Value = Scope> {
-    let tags = btree_map("[a-zé]{1,9}", "[a-z ]{0,9}", 2..4).prop_map(|tags| {
-        tags.into_iter()
-            .map(|(key, value)| Tag { key, value })
-            .collect::<Vec<_>>()
-    });
+    let tags = btree_map("[a-zé]{1,9}", "[a-z ]{0,9}", 2..4).prop_map(|tags| tags.into_iter().collect::<Vec<_>>());
     prop_oneof![
         "[a-z/<&]{0,20}".prop_map(Scope::Prefix),
         Just(Scope::Filter(Filter::default())),
