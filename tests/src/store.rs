@@ -301,6 +301,21 @@ impl Store {
         self.send(Request::bucket("PUT", bucket)).expect_status(200);
     }
 
+    /// Configures a bucket's versioning: `Enabled` or `Suspended`.
+    #[track_caller]
+    pub fn set_versioning(&self, bucket: &str, status: &str) {
+        let body = format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>");
+        let request = Request::bucket("PUT", bucket).subresource("versioning").body(body);
+        self.send(request).expect_status(200);
+    }
+
+    /// Makes a bucket that keeps versions.
+    #[track_caller]
+    pub fn make_versioned_bucket(&self, bucket: &str) {
+        self.make_bucket(bucket);
+        self.set_versioning(bucket, "Enabled");
+    }
+
     /// Puts an object.
     #[track_caller]
     pub fn put(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) -> Response {
