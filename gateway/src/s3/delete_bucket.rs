@@ -8,6 +8,7 @@ use crate::{
     core_client,
     gateway::Gateway,
     handoff,
+    lifecycle::batch::Batch,
     list::fanout,
     records::{BucketRecord, BucketState},
     request::Request,
@@ -15,11 +16,12 @@ use crate::{
 };
 use proto::{
     auth::ticket::Grant,
-    cluster::message::FENCE_PATH,
+    cluster::{expiry::Expired, message::FENCE_PATH},
     error::{ErrorCode, S3Error},
+    limits::LIST_KEYS_MAX,
     s3::{
         bucket::BucketId,
-        listing::{ListQuery, ListScope},
+        listing::{ListEntry, ListQuery, ListScope},
     },
 };
 use std::{rc::Rc, time::Duration};
@@ -72,7 +74,37 @@ pub fn recover(gateway: &Rc<Gateway>) {
 
 async fn fence_and_look(gateway: &Gateway, bucket: &BucketRecord) -> Result<bool, S3Error> {
     set_fence(gateway, bucket, true).await?;
-    is_empty(gateway, bucket).await
+    let is_empty = is_empty(gateway, bucket).await?;
+    if is_empty {
+        end_uploads(gateway, bucket).await?;
+    }
+    Ok(is_empty)
+}
+
+/// Uploads that nobody has finished keep no bucket from being deleted. They go before it does: nobody could name them
+/// afterwards.
+async fn end_uploads(gateway: &Gateway, bucket: &BucketRecord) -> Result<(), S3Error> {
+    let query = ListQuery {
+        limit: LIST_KEYS_MAX,
+        scope: ListScope::Uploads { after: None },
+        ..ListQuery::default()
+    };
+    loop {
+        let page = fanout::list(gateway, BucketId(bucket.id), &query).await?;
+        if page.entries.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        for entry in &page.entries {
+            if let ListEntry::Upload(listed) = entry {
+                batch.add(&listed.key, Expired::Upload(listed.upload));
+            }
+        }
+        batch.send(gateway, bucket).await?;
+        if batch.result.failed > 0 {
+            return Err(ErrorCode::ServiceUnavailable.into());
+        }
+    }
 }
 
 async fn is_empty(gateway: &Gateway, bucket: &BucketRecord) -> Result<bool, S3Error> {

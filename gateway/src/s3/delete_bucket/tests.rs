@@ -111,7 +111,8 @@ fn an_empty_bucket_is_fenced_looked_into_and_removed() {
     let (answer, status, asked) = delete(|_, _| Some(page(&[])), head_status);
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     assert_eq!(status, "404");
-    assert_eq!(asked, ["list", "fence", "list"]);
+    // The last look is for uploads that were not finished.
+    assert_eq!(asked, ["list", "fence", "list", "list"]);
 }
 
 #[test]
