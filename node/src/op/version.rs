@@ -121,7 +121,7 @@ pub fn hidden_by_marker(object: &ObjectRequest, head: &RequestHead, version: Opt
 }
 
 impl Absent {
-    /// As the answer to an edit that `entry` stood in the way of.
+    /// With what has been found out elsewhere.
     pub fn new(error: S3Error, delete_marker: Option<Arc<ObjectEntry>>) -> Self {
         Self {
             error: Box::new(error),
