@@ -46,6 +46,7 @@ refused("NoSuchKey", s3.put_object_tagging, Bucket="errors", Key="missing", Tagg
 refused("InvalidTag", s3.put_object_tagging, Bucket="errors", Key="k", Tagging={"TagSet": [{"Key": "aws:k", "Value": ""}]})
 refused("NoSuchVersion", s3.get_object, Bucket="errors", Key="k", VersionId="00000000deadbeef")
 refused("InvalidArgument", s3.get_object, Bucket="errors", Key="k", VersionId="no id")
+refused("NotImplemented", s3.put_bucket_policy, Bucket="errors", Policy="{}")
 assert s3.get_object(Bucket="errors", Key="k")["Body"].read() == b"content"
 
 for access, secret, code in [("NOSUCHKEY", "x", "InvalidAccessKeyId"), (None, "wrong", "SignatureDoesNotMatch")]:

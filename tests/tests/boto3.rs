@@ -32,3 +32,12 @@ fn boto3_configures_buckets() {
     let clients = Clients::new(&store);
     clients.python("boto3_buckets.py", &[]).ok().says("all passed");
 }
+
+#[test]
+fn boto3_uploads_in_parts_and_copies() {
+    for arguments in [&["--route", "auto"][..], &["--route", "redirect"], &["--tls"]] {
+        let store = Store::start_with(arguments);
+        let clients = Clients::new(&store);
+        clients.python("boto3_multipart.py", &[]).ok().says("all passed");
+    }
+}
