@@ -11,10 +11,7 @@ use corelane_proto::{
         ticket::{self, TicketKey},
         verify::Credential,
     },
-    cluster::{
-        map::NodeInfo,
-        message::{CoreStats, DeleteBatch},
-    },
+    cluster::{delete_batch::DeleteBatch, map::NodeInfo, message::CoreStats},
     http::{body::Want, conditional::WriteCondition, head::RequestHead},
     s3::{
         address::Address,

@@ -4,6 +4,7 @@
 
 use corelane_tests::{
     digest::md5_hex,
+    multipart::Upload,
     random,
     raw::{Connection, Response},
     request::Request,
@@ -196,6 +197,39 @@ fn deletes_under_conditions_where_versions_are_kept() {
     assert_eq!(deleted.header("x-amz-delete-marker"), Some("true"));
     expect_failed(store.send(delete("*")), "If-Match");
     expect_failed(store.send(delete(&etag("two"))), "If-Match");
+}
+
+/// "Concurrent deletes during multipart uploads [...] will result in a 409 Conflict response for an If-None-Match header and a
+/// 404 Not Found response for an If-Match header"
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
+#[test]
+fn deletes_while_an_upload_is_under_way() {
+    let store = Store::start();
+    store.make_versioned_bucket(BUCKET);
+    let delete = || {
+        let deleted = store.send(Request::object("DELETE", BUCKET, "key"));
+        deleted.expect_status(204);
+    };
+    store.send(put("key", "one")).expect_status(200);
+    let upload = Upload::begin(&store, BUCKET, "key");
+    let parts = [upload.part(1, b"part")];
+    delete();
+    let complete = |name: &str, value: &str| store.send(upload.completion(&parts).header(name, value));
+    let conflict = complete("If-None-Match", "*").expect_error(409, "ConditionalRequestConflict");
+    assert_eq!(
+        xml::text(&conflict.text(), "Condition").as_deref(),
+        Some("If-None-Match")
+    );
+    complete("If-Match", &etag("one")).expect_error(404, "NoSuchKey");
+    store.get(BUCKET, "key").expect_error(404, "NoSuchKey");
+
+    // What was deleted before says nothing.
+    let later = Upload::begin(&store, BUCKET, "key");
+    let parts = [later.part(1, b"later part")];
+    let completed = store.send(later.completion(&parts).header("If-None-Match", "*"));
+    completed.expect_status(200);
+    assert_eq!(store.get(BUCKET, "key").expect_status(200).text(), "later part");
+    expect_failed(complete("If-None-Match", "*"), "If-None-Match");
 }
 
 /// A client that waits for 100 Continue is told before it sends anything.

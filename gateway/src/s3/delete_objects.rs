@@ -5,7 +5,10 @@ use crate::{
 };
 use proto::{
     auth::{sigv4::sha256, ticket::Grant, xml_body},
-    cluster::message::{DELETE_BATCH_PATH, DeleteBatch, DeleteBatchResult, Deletion},
+    cluster::{
+        delete_batch::{DeleteBatch, DeleteBatchResult, Deletion},
+        message::DELETE_BATCH_PATH,
+    },
     error::{ErrorCode, S3Error},
     limits::XML_BODY_BYTES_MAX,
     s3::{

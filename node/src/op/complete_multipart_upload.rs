@@ -4,7 +4,7 @@
 use super::{
     ObjectRequest,
     commit::name_key,
-    version::{check, write_version_id},
+    version::{check_since, write_version_id},
 };
 use crate::{
     answer::{Exchange, store_error},
@@ -177,7 +177,8 @@ async fn complete(
                 return Err(Refusal::Changed);
             }
             if let Some(condition) = &wanted.condition {
-                check(condition, newest).map_err(|error| Refusal::Condition(name_key(error, object)))?;
+                check_since(condition, newest, wanted.upload)
+                    .map_err(|error| Refusal::Condition(name_key(error, object)))?;
             }
             Ok(meta.clone())
         };

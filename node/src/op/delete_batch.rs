@@ -14,7 +14,7 @@ use mountpath::{
 };
 use proto::{
     auth::sigv4::sha256,
-    cluster::message::{DeleteBatch, DeleteBatchResult, Deletion},
+    cluster::delete_batch::{DeleteBatch, DeleteBatchResult, Deletion},
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
     s3::{bucket::BucketGrant, version::VersionId},

@@ -18,7 +18,7 @@ use proto::{
     s3::{
         bucket::BucketId,
         query::Query,
-        version::{VersionId, Versioning},
+        version::{UploadId, VersionId, Versioning},
     },
 };
 use std::{rc::Rc, sync::Arc};
@@ -121,7 +121,7 @@ pub fn hidden_by_marker(object: &ObjectRequest, head: &RequestHead, version: Opt
 }
 
 impl Absent {
-    /// As the answer to an edit that `entry` stood in the way of.
+    /// With what has been found out elsewhere.
     pub fn new(error: S3Error, delete_marker: Option<Arc<ObjectEntry>>) -> Self {
         Self {
             error: Box::new(error),
@@ -167,5 +167,16 @@ pub fn check(condition: &WriteCondition, newest: Option<&ObjectEntry>) -> Result
         Some(entry) if entry.is_delete_marker() => condition.check_delete_marker(),
         Some(ObjectEntry { meta, .. }) => condition.check(Some((&meta.etag, meta.modified_unix_ms, meta.size))),
         None => condition.check(None),
+    }
+}
+
+/// The same when an upload is completed: an object that was deleted since the upload began is a conflict where there must
+/// be none ("Concurrent deletes during multipart uploads" in
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
+pub fn check_since(condition: &WriteCondition, newest: Option<&ObjectEntry>, upload: UploadId) -> Result<(), S3Error> {
+    let was_deleted = |entry: &ObjectEntry| entry.is_delete_marker() && entry.meta.version_number > upload.0;
+    match condition {
+        WriteCondition::IsAbsent if newest.is_some_and(was_deleted) => Err(condition.conflict()),
+        _ => check(condition, newest),
     }
 }

@@ -77,7 +77,7 @@ pub enum Grant {
         /// The page.
         query: ListQuery,
     },
-    /// DeleteObjects' share of one core: the body holds the keys (`cluster::message::DeleteBatch`) and has this
+    /// DeleteObjects' share of one core: the body holds the keys (`cluster::delete_batch::DeleteBatch`) and has this
     /// SHA-256.
     DeleteBatch {
         /// The bucket.

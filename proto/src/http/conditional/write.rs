@@ -72,7 +72,7 @@ impl WriteCondition {
         }
     }
 
-    /// 409: what the request was decided on changed under it, again and again.
+    /// 409: what the condition is about was changed by somebody else while the request was under way.
     pub fn conflict(&self) -> S3Error {
         let condition = match self {
             Self::Matches(_) | Self::DeletesMatching(_) => IF_MATCH,
