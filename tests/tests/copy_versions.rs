@@ -70,7 +70,9 @@ fn a_delete_marker_is_no_source() {
     store.make_bucket("versions");
     versioned(&store, "versions", "Enabled");
     let first = put(&store, "key", "first");
-    let deleted = store.send(Request::object("DELETE", "versions", "key")).expect_status(204);
+    let deleted = store
+        .send(Request::object("DELETE", "versions", "key"))
+        .expect_status(204);
     let marker = deleted.header("x-amz-version-id").unwrap().to_owned();
     copy(&store, "versions/key", "copy").expect_error(404, "NoSuchKey");
     let text = copy(&store, &format!("versions/key?versionId={marker}"), "copy")
@@ -131,7 +133,11 @@ fn tags_of_copies() {
         let keys = xml::texts(&text, "Key").into_iter();
         keys.zip(xml::texts(&text, "Value")).collect::<Vec<_>>()
     };
-    let pairs = |of: &[(&str, &str)]| of.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
+    let pairs = |of: &[(&str, &str)]| {
+        of.iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect::<Vec<_>>()
+    };
     let copied = Request::object("PUT", "versions", "copied").header("x-amz-copy-source", "versions/source");
     store.send(copied.header("x-amz-tagging", "c=3")).expect_status(200);
     assert_eq!(tags("copied"), pairs(&[("a", "1"), ("b", "2")]));

@@ -1,7 +1,7 @@
 //! Applies the buckets' lifecycle rules, again and again: what has expired by a listing is taken away by the cores that
 //! own it (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html>).
 
-mod batch;
+pub mod batch;
 mod versions;
 
 use crate::{

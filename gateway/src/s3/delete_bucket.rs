@@ -8,6 +8,7 @@ use crate::{
     core_client,
     gateway::Gateway,
     handoff,
+    lifecycle::batch::Batch,
     list::fanout,
     records::{BucketRecord, BucketState},
     request::Request,
@@ -15,11 +16,12 @@ use crate::{
 };
 use proto::{
     auth::ticket::Grant,
-    cluster::message::FENCE_PATH,
+    cluster::{expiry::Expired, message::FENCE_PATH},
     error::{ErrorCode, S3Error},
+    limits::LIST_KEYS_MAX,
     s3::{
         bucket::BucketId,
-        listing::{ListQuery, ListScope},
+        listing::{ListEntry, ListQuery, ListScope},
     },
 };
 use std::{rc::Rc, time::Duration};
@@ -37,7 +39,11 @@ pub async fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
         state: BucketState::Deleting,
         ..(*bucket).clone()
     };
-    match fence_and_look(gateway, &deleting).await {
+    let is_empty = match fence_and_look(gateway, &deleting).await {
+        Ok(true) => abort_uploads(gateway, &deleting).await.map(|()| true),
+        other => other,
+    };
+    match is_empty {
         Ok(true) => {
             if let Err(error) = catalog(gateway.catalog.remove_bucket(&deleting).await) {
                 roll_back(gateway, &deleting).await;
@@ -86,6 +92,33 @@ async fn is_empty(gateway: &Gateway, bucket: &BucketRecord) -> Result<bool, S3Er
         .await?
         .entries
         .is_empty())
+}
+
+/// Ends the uploads of a bucket that holds nothing else: a client cannot name them any more, and their parts would stay for
+/// ever. Under the fence none begins.
+async fn abort_uploads(gateway: &Gateway, bucket: &BucketRecord) -> Result<(), S3Error> {
+    let mut query = ListQuery {
+        limit: LIST_KEYS_MAX,
+        scope: ListScope::Uploads { after: None },
+        ..ListQuery::default()
+    };
+    let mut batch = Batch::default();
+    loop {
+        let page = fanout::list(gateway, BucketId(bucket.id), &query).await?;
+        for entry in &page.entries {
+            if let ListEntry::Upload(listed) = entry {
+                batch.add(&listed.key, Expired::Upload(listed.upload));
+            }
+        }
+        batch.send(gateway, bucket).await?;
+        if batch.result.failed > 0 {
+            return Err(ErrorCode::ServiceUnavailable.into());
+        }
+        match page.entries.last().filter(|_| page.truncated) {
+            Some(last) => query = query.continued(last),
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Sets or lifts the fence on all cores.
