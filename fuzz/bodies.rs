@@ -15,7 +15,7 @@ use corelane_proto::{
         map::NodeInfo,
         message::{CoreStats, DeleteBatch},
     },
-    http::{body::Want, head::RequestHead},
+    http::{body::Want, conditional::WriteCondition, head::RequestHead},
     s3::{
         address::Address,
         listing::ListPage,
@@ -29,6 +29,7 @@ use corelane_proto::{
             reader::{FormEvent, FormReader},
         },
         query::Query,
+        tagging::{self, TagSet},
         xml_read,
     },
     wire::Decoder,
@@ -48,6 +49,8 @@ pub fn head(data: &[u8]) {
             head.expects_continue(),
         );
         let _ = ObjectHeaders::from_request(head);
+        let _ = TagSet::from_request(head);
+        let _ = WriteCondition::from_request(head);
         let _ = PayloadDeclaration::from_request(head);
         if let (Ok(target), Ok(query)) = (Target::parse(head.raw_path()), Query::parse(head.raw_query())) {
             let _ = Operation::parse(head, &target, &query);
@@ -59,6 +62,11 @@ pub fn head(data: &[u8]) {
 pub fn xml(data: &[u8]) {
     let _ = xml_read::delete_request(data);
     let _ = xml_read::create_bucket_configuration(data);
+    if let Ok(tags) = TagSet::from_xml(data) {
+        let written = tagging::write(&tags.clone().into_tags());
+        assert_eq!(TagSet::from_xml(&written), Ok(tags));
+    }
+    let _ = TagSet::from_header(data);
 }
 
 /// Forms: the same fields and file whole and in two parts; what they ask for is total.

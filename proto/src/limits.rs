@@ -102,6 +102,10 @@ pub const BUCKET_TAGS_MAX: usize = 50;
 pub const CORS_RULES_MAX: usize = 100;
 /// Largest CORS configuration (S3: "The size of the configuration is limited to 64 KB").
 pub const CORS_CONFIGURATION_BYTES_MAX: usize = 64 * 1024;
+/// What a CORS rule may expose, in bytes of all its names: they travel in tickets and stand in every answer.
+pub const CORS_EXPOSE_BYTES_MAX: usize = 1024;
+/// Longest origin that is granted anything: a scheme, a domain and a port are shorter.
+pub const ORIGIN_BYTES_MAX: usize = 512;
 /// Longest id of a rule in a CORS or lifecycle configuration, in characters.
 pub const RULE_ID_CHARS_MAX: usize = 255;
 /// Most rules of a lifecycle configuration.

@@ -21,6 +21,7 @@ fn object(key: &str) -> ListedObject {
         size: key.len() as u64,
         modified_unix_ms: 0,
         etag: String::new(),
+        checksum: None,
         storage_class: None,
     }
 }

@@ -12,9 +12,10 @@ use corelane_proto::{
     digest::checksum::{Checksum, ChecksumAlgorithm, ChecksumType},
     error::{ErrorCode, S3Error},
     http::head::RequestHead,
-    limits::{KEY_BYTES_MAX, TICKET_BYTES_MAX},
+    limits::{CORS_EXPOSE_BYTES_MAX, KEY_BYTES_MAX, ORIGIN_BYTES_MAX, TICKET_BYTES_MAX},
     s3::{
         bucket::{BucketGrant, BucketId},
+        config::{cors::METHODS, cors_headers::CorsHeaders},
         copy_source::CopyRange,
         listing::{ListQuery, ListScope},
         operation::Operation,
@@ -133,6 +134,13 @@ fn the_largest_object_ticket_fits() {
     let copy = Grant::Object {
         object: ObjectGrant {
             key: "k".repeat(KEY_BYTES_MAX),
+            cors: Some(Box::new(CorsHeaders {
+                allow_origin: "o".repeat(ORIGIN_BYTES_MAX),
+                allow_methods: METHODS.join(", "),
+                allow_headers: String::new(),
+                expose_headers: "e".repeat(CORS_EXPOSE_BYTES_MAX),
+                max_age_s: Some(u32::MAX),
+            })),
             copy_source: Some(Box::new(SealedSource {
                 address: "127.0.0.1:65535".to_owned(),
                 ticket: key.seal(&ticket(read)),
@@ -315,6 +323,10 @@ fn grants() -> Vec<Grant> {
         Grant::Register { node: [3; 16] },
         Grant::Stats,
         Grant::Channel { gateway: [5; 16] },
+        Grant::Expire {
+            bucket: crate::bucket(),
+            body_sha256: [6; 32],
+        },
         Grant::Read {
             bucket: self::bucket(),
             key: "clé".to_owned(),

@@ -69,6 +69,7 @@ fn object(key: &str) -> ListEntry {
         size: 5,
         modified_unix_ms: 0,
         etag: "abc-x".to_owned(),
+        checksum: None,
         storage_class: None,
     })
 }

@@ -39,12 +39,14 @@ refused("NoSuchBucketPolicy", s3.get_bucket_policy, Bucket="errors")
 refused("NoSuchTagSet", s3.get_bucket_tagging, Bucket="errors")
 refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket="errors")
 refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket="errors")
-refused("NotImplemented", s3.create_multipart_upload, Bucket="errors", Key="k")
-refused("NotImplemented", s3.copy_object, Bucket="errors", Key="k2", CopySource="errors/k")
+refused("NoSuchUpload", s3.abort_multipart_upload, Bucket="errors", Key="k", UploadId="never was")
+refused("NoSuchKey", s3.copy_object, Bucket="errors", Key="k2", CopySource="errors/missing")
+refused("InvalidRequest", s3.copy_object, Bucket="errors", Key="k", CopySource="errors/k")
 refused("NoSuchKey", s3.put_object_tagging, Bucket="errors", Key="missing", Tagging={"TagSet": []})
 refused("InvalidTag", s3.put_object_tagging, Bucket="errors", Key="k", Tagging={"TagSet": [{"Key": "aws:k", "Value": ""}]})
 refused("NoSuchVersion", s3.get_object, Bucket="errors", Key="k", VersionId="00000000deadbeef")
 refused("InvalidArgument", s3.get_object, Bucket="errors", Key="k", VersionId="no id")
+refused("NotImplemented", s3.put_bucket_policy, Bucket="errors", Policy="{}")
 assert s3.get_object(Bucket="errors", Key="k")["Body"].read() == b"content"
 
 for access, secret, code in [("NOSUCHKEY", "x", "InvalidAccessKeyId"), (None, "wrong", "SignatureDoesNotMatch")]:

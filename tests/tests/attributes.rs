@@ -4,6 +4,8 @@
 
 use corelane_tests::{
     digest::{crc32_base64, md5_hex},
+    multipart::{ListedPart, Upload},
+    random,
     raw::Response,
     request::Request,
     store::Store,
@@ -97,6 +99,84 @@ fn attributes_of_versions() {
     assert_eq!(by_id.header("x-amz-delete-marker"), Some("true"));
     let missing = ask("key", ALL).query("versionId", "null");
     store.send(missing).expect_error(404, "NoSuchVersion");
+}
+
+/// Uploads three parts under CRC32 and completes them; the parts.
+fn upload_parts(store: &Store, key: &str, form: &str) -> Vec<Vec<u8>> {
+    let declared = [("x-amz-checksum-algorithm", "CRC32"), ("x-amz-checksum-type", form)];
+    let upload = Upload::begin_with(store, BUCKET, key, &declared);
+    let part_bytes_min = 5 * 1024 * 1024;
+    let bodies = vec![
+        random::bytes(1, part_bytes_min),
+        random::bytes(2, part_bytes_min + 7),
+        random::bytes(3, 10),
+    ];
+    let parts: Vec<ListedPart> = (1..)
+        .zip(&bodies)
+        .map(|(number, body)| {
+            let checksum = crc32_base64(body);
+            let request = upload.part_request(number).header("x-amz-checksum-crc32", &checksum);
+            let answer = store.send(request.body(body.as_slice())).expect_status(200);
+            let etag = answer.header("etag").unwrap().to_owned();
+            (number, etag, format!("<ChecksumCRC32>{checksum}</ChecksumCRC32>"))
+        })
+        .collect();
+    upload.complete(&parts).expect_status(200);
+    bodies
+}
+
+#[test]
+fn parts_of_objects() {
+    let mut store = Store::start();
+    store.make_versioned_bucket(BUCKET);
+    let bodies = upload_parts(&store, "composite", "COMPOSITE");
+    upload_parts(&store, "full", "FULL_OBJECT");
+    store.restart();
+    let page = |marker: usize| {
+        let request = ask("composite", ALL)
+            .header("x-amz-max-parts", "2")
+            .header("x-amz-part-number-marker", marker.to_string());
+        store.send(request).expect_status(200).text()
+    };
+    for (marker, numbers, is_truncated) in [(0, 1..=2, "true"), (1, 2..=3, "false"), (2, 3..=3, "false")] {
+        let text = page(marker);
+        let parts = xml::inner(&text, "Part");
+        assert_eq!(parts.len(), numbers.clone().count(), "{text}");
+        for (number, part) in numbers.clone().zip(parts) {
+            let body = &bodies[number - 1];
+            assert_eq!(xml::text(part, "PartNumber").unwrap(), number.to_string());
+            assert_eq!(xml::text(part, "Size").unwrap(), body.len().to_string());
+            assert_eq!(xml::text(part, "ChecksumCRC32").unwrap(), crc32_base64(body));
+        }
+        for (element, value) in [
+            ("PartsCount", "3".to_owned()),
+            ("MaxParts", "2".to_owned()),
+            ("IsTruncated", is_truncated.to_owned()),
+            ("PartNumberMarker", marker.to_string()),
+            ("NextPartNumberMarker", numbers.end().to_string()),
+        ] {
+            assert_eq!(xml::text(&text, element).as_deref(), Some(value.as_str()), "{element}");
+        }
+    }
+    // The value alone, without the number of parts that HEAD writes behind it.
+    let text = page(0);
+    let checksum = xml::text(xml::inner(&text, "Checksum")[0], "ChecksumCRC32").unwrap();
+    let head = Request::object("HEAD", BUCKET, "composite").header("x-amz-checksum-mode", "ENABLED");
+    let head = store.send(head).expect_status(200);
+    assert_eq!(
+        head.header("x-amz-checksum-crc32"),
+        Some(format!("{checksum}-3").as_str())
+    );
+    assert_eq!(xml::text(&text, "ChecksumType").unwrap(), "COMPOSITE");
+
+    let full = store.send(ask("full", ALL)).expect_status(200).text();
+    assert_eq!(xml::inner(&full, "Part"), [""; 0]);
+    assert_eq!(xml::text(&full, "PartsCount").unwrap(), "3");
+    assert_eq!(xml::text(&full, "ChecksumType").unwrap(), "FULL_OBJECT");
+    assert_eq!(
+        xml::text(&full, "ChecksumCRC32").unwrap(),
+        crc32_base64(&bodies.concat())
+    );
 }
 
 /// PutObject's API page: x-amz-storage-class, x-amz-website-redirect-location, x-amz-request-payer.

@@ -126,6 +126,39 @@ fn xml_bodies_are_verified() {
     store.send(Request::bucket("HEAD", "another")).expect_status(200);
 }
 
+/// Those that cores read, and configurations of buckets: the same.
+#[test]
+fn tags_are_verified_wherever_they_are_read() {
+    let store = store();
+    store.put(BUCKET, "key", "x");
+    let document = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+    for target in [Request::object("PUT", BUCKET, "key"), Request::bucket("PUT", BUCKET)] {
+        let target = target.subresource("tagging");
+        let put = |name: &str, value: &str| store.send(target.clone().body(document).header(name, value));
+        put("Content-MD5", "x").expect_error(400, "InvalidDigest");
+        put("Content-MD5", &md5_base64(b"other")).expect_error(400, "BadDigest");
+        put("x-amz-checksum-crc32", &crc32_base64(b"other")).expect_error(400, "BadDigest");
+        put("x-amz-checksum-crc32", "AAAA").expect_error(400, "InvalidRequest");
+        put("x-amz-content-sha256", &sha256_hex(b"other")).expect_error(400, "XAmzContentSHA256Mismatch");
+        let framed = |value: &str| {
+            let framed = unsigned_chunks(document.as_bytes(), 50, "x-amz-checksum-crc32", value);
+            let request = target
+                .clone()
+                .header("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+                .header("x-amz-decoded-content-length", document.len().to_string())
+                .header("x-amz-trailer", "x-amz-checksum-crc32");
+            store.send(request.body(framed))
+        };
+        framed(&crc32_base64(b"other")).expect_error(400, "BadDigest");
+        let mut read = target.clone();
+        read.method = "GET".to_owned();
+        assert!(!store.send(read.clone()).text().contains("<Key>a</Key>"));
+        let answer = framed(&crc32_base64(document.as_bytes()));
+        assert!(matches!(answer.status, 200 | 204), "{}", answer.text());
+        assert!(store.send(read).text().contains("<Key>a</Key>"));
+    }
+}
+
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>: Content-MD5 or a checksum is required.
 #[test]
 fn delete_objects_needs_a_digest() {

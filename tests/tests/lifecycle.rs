@@ -3,7 +3,23 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html>).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use corelane_tests::{process::wait_for, raw::Response, request::Request, store::Store, xml};
+use corelane_tests::{
+    process::wait_for,
+    raw::Response,
+    request::Request,
+    store::{Store, direct, location},
+    tickets::{cluster_key, open},
+    xml,
+};
+use proto::{
+    auth::{
+        sigv4::sha256,
+        ticket::{Grant, QUERY_PARAMETER, Ticket},
+    },
+    cluster::expiry::{EXPIRE_PATH, ExpireBatch, ExpireResult, Expired, Expiry, Seen},
+    s3::version::{UploadId, VersionId},
+    wire::{Decoder, Encoder},
+};
 
 const BUCKET: &str = "cycle";
 
@@ -312,4 +328,79 @@ fn uploads_that_nobody_completes_are_aborted() {
     wait_for("the upload to go", || (uploads() == ["kept"]).then_some(()));
     let parts = Request::object("GET", BUCKET, "stale/a").query("uploadId", &stale);
     store.send(parts).expect_error(404, "NoSuchUpload");
+}
+
+/// What was written since the listing stays, whatever the rules said of what was there before.
+#[test]
+fn a_core_takes_nothing_away_that_has_changed() {
+    let store = Store::start();
+    store.make_bucket(BUCKET);
+    store.put(BUCKET, "key", "content");
+    let get = Request::object("GET", BUCKET, "key").header("x-corelane-route", "redirect");
+    let ticket = open(&store, &location(&store, get));
+    let Grant::Object { object, .. } = &ticket.grant else {
+        panic!("no ticket of an object");
+    };
+    let seen = |modified_unix_ms| Seen {
+        version: VersionId::Null,
+        modified_unix_ms,
+    };
+    let expire = |what: Expired| {
+        let batch = ExpireBatch {
+            expiries: vec![Expiry {
+                shard: ticket.shard,
+                key: "key".to_owned(),
+                what,
+            }],
+        };
+        let mut encoder = Encoder::new();
+        batch.encode(&mut encoder);
+        let body = encoder.finish();
+        let grant = Grant::Expire {
+            bucket: object.bucket.clone(),
+            body_sha256: sha256(&body),
+        };
+        let sealed = cluster_key(&store).seal(&Ticket {
+            grant,
+            ..ticket.clone()
+        });
+        let port = store.core_ports()[usize::from(ticket.core)];
+        let request = Request::new("POST", EXPIRE_PATH).query(QUERY_PARAMETER, &sealed);
+        let mut connection = store.connect_to(port);
+        connection.send(&request.header("Host", "core").body(body).to_bytes());
+        let answer = connection.receive("POST").expect_status(200);
+        ExpireResult::decode(&mut Decoder::new(&answer.body)).unwrap()
+    };
+    let changed = ExpireResult {
+        changed: 1,
+        ..ExpireResult::default()
+    };
+    for what in [
+        Expired::Newest(seen(1)),
+        Expired::Version(VersionId::Null, seen(1)),
+        Expired::Upload(UploadId(1)),
+    ] {
+        assert_eq!(expire(what), changed, "{what:?}");
+        assert_eq!(store.get(BUCKET, "key").expect_status(200).text(), "content");
+    }
+    let modified = listed_time(&store);
+    let done = ExpireResult {
+        done: 1,
+        ..ExpireResult::default()
+    };
+    assert_eq!(expire(Expired::Newest(seen(modified))), done);
+    store.get(BUCKET, "key").expect_error(404, "NoSuchKey");
+    assert_eq!(expire(Expired::Newest(seen(modified))), changed);
+    // Nobody else than a gateway may say what has expired.
+    direct(store.core_ports()[0], "POST", EXPIRE_PATH, "").expect_error(403, "AccessDenied");
+}
+
+/// The only object's time, in milliseconds since the epoch.
+fn listed_time(store: &Store) -> u64 {
+    let page = store.send(Request::bucket("GET", BUCKET)).text();
+    let text = xml::text(&page, "LastModified").unwrap();
+    let (seconds, rest) = text.split_once('.').unwrap();
+    let digits: String = seconds.chars().filter(char::is_ascii_digit).collect();
+    let unix_s = proto::http::date::parse_sigv4(&format!("{}T{}Z", &digits[..8], &digits[8..])).unwrap();
+    unix_s * 1000 + rest[..3].parse::<u64>().unwrap()
 }

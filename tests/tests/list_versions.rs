@@ -137,6 +137,8 @@ fn versions_and_markers_are_listed_newest_first() {
         assert_eq!(xml::text(version, "StorageClass").unwrap(), "STANDARD");
         assert!(xml::text(version, "ETag").unwrap().starts_with('"'));
         assert!(xml::text(version, "Size").is_some());
+        assert_eq!(xml::text(version, "ChecksumType").unwrap(), "FULL_OBJECT");
+        assert!(xml::text(version, "ChecksumAlgorithm").is_some());
         assert_eq!(xml::text(version, "ID").unwrap().len(), 64);
         assert!(xml::text(version, "LastModified").unwrap().ends_with('Z'));
     }
@@ -225,6 +227,7 @@ fn markers_and_their_rules() {
         &[("encoding-type", "x")],
         "Invalid Encoding Method specified in Request",
     );
+    refused(&[("encoding-type", "")], "Invalid Encoding Method specified in Request");
     list(&store, &[("max-keys", "-1")]).expect_error(400, "InvalidArgument");
     list(&store, &[("max-keys", "x")]).expect_error(400, "InvalidArgument");
     let none = list(&store, &[("max-keys", "0")]).expect_status(200).text();

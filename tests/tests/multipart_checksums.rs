@@ -183,11 +183,11 @@ fn parts_must_fit_their_upload() {
         .complete(&[(1, right.1.clone(), false_sum)])
         .expect_error(400, "InvalidPart");
     let typed = upload
-        .completion(&[right.clone()])
+        .completion(std::slice::from_ref(&right))
         .header("x-amz-checksum-type", "FULL_OBJECT");
     store.send(typed).expect_error(400, "InvalidRequest");
     let other = upload
-        .completion(&[right.clone()])
+        .completion(std::slice::from_ref(&right))
         .header("x-amz-checksum-crc32", crc32_base64(b"x"));
     store.send(other).expect_error(400, "InvalidRequest");
     upload.complete(&[right]).expect_status(200);

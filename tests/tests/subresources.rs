@@ -76,7 +76,7 @@ fn reads_of_what_an_object_does_not_have_answer_as_s3_does() {
         read("missing", name).expect_error(404, "NoSuchKey");
     }
     read("key", "attributes").expect_error(400, "InvalidRequest");
-    for name in ["torrent", "retention", "legal-hold", "uploadId"] {
+    for name in ["torrent", "retention", "legal-hold"] {
         read("key", name).expect_error(501, "NotImplemented");
     }
 }
@@ -101,7 +101,6 @@ fn no_subresource_falls_through_to_the_object_or_the_bucket() {
         "torrent",
         "restore",
         "select",
-        "uploads",
         "attributes",
     ];
     for name in object_resources {
@@ -170,33 +169,20 @@ fn no_subresource_falls_through_to_the_object_or_the_bucket() {
 }
 
 #[test]
-fn operations_that_are_not_there_yet_change_nothing() {
+fn uploads_that_are_not_there_change_nothing() {
     let store = store();
-    let refused = |request: Request| {
-        let what = format!("{request:?}");
-        let answer = store.send(request);
-        assert_eq!(
-            (answer.status, answer.code().as_str()),
-            (501, "NotImplemented"),
-            "{what}"
-        );
-    };
-    refused(Request::object("PUT", BUCKET, "copy").header("x-amz-copy-source", "/subject/key"));
-    refused(Request::object("PUT", BUCKET, "key").header("x-amz-copy-source", "/subject/other"));
-    refused(Request::object("POST", BUCKET, "key").subresource("uploads"));
-    refused(
-        Request::object("PUT", BUCKET, "key")
-            .query("partNumber", "1")
-            .query("uploadId", "x")
-            .body("part"),
-    );
-    refused(Request::object("DELETE", BUCKET, "key").query("uploadId", "x"));
-    refused(
-        Request::object("POST", BUCKET, "key")
-            .query("uploadId", "x")
-            .body("<CompleteMultipartUpload/>"),
-    );
-    refused(Request::object("GET", BUCKET, "key").query("partNumber", "1"));
+    let of_upload = |method: &str| Request::object(method, BUCKET, "key").query("uploadId", "x");
+    let part = of_upload("PUT").query("partNumber", "1").body("part");
+    let complete =
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>e</ETag></Part></CompleteMultipartUpload>";
+    for request in [
+        of_upload("GET"),
+        of_upload("DELETE"),
+        of_upload("POST").body(complete),
+        part,
+    ] {
+        store.send(request).expect_error(404, "NoSuchUpload");
+    }
     let options = store.send_as_is(&store.addressed(Request::object("OPTIONS", BUCKET, "key")));
     assert!(options.status >= 400);
     assert_eq!(store.get(BUCKET, "key").body, b"untouched");

@@ -133,6 +133,7 @@ mod tests {
                     size: 1,
                     modified_unix_ms,
                     etag: String::new(),
+                    checksum: None,
                     storage_class: None,
                 },
                 version: VersionId::Number(number),

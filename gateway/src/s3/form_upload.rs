@@ -132,20 +132,56 @@ impl Upload {
     }
 }
 
-/// The error of a core's XML, with its message.
+/// Elements of errors that a PUT is answered with, besides those that the gateway writes itself.
+const FIELDS: [&str; 8] = [
+    "ArgumentName",
+    "ArgumentValue",
+    "CalculatedDigest",
+    "Condition",
+    "ExpectedDigest",
+    "Header",
+    "StorageClassRequested",
+    "TagKey",
+];
+
+/// The error of a core's XML.
 fn refusal(body: &[u8]) -> S3Error {
     let text = std::str::from_utf8(body).unwrap_or_default();
     let element = |name: &str| {
         let (_, rest) = text.split_once(&format!("<{name}>"))?;
         let (value, _) = rest.split_once('<')?;
-        Some(value)
+        // Text that would have to be unescaped is left out: the code says what matters.
+        (!value.contains('&')).then_some(value)
     };
     let code = element("Code").and_then(|name| ErrorCode::ALL.iter().copied().find(|code| code.as_str() == name));
     let Some(code) = code else {
         return ErrorCode::InternalError.into();
     };
-    match element("Message") {
-        Some(message) if !message.contains('&') => S3Error::with_message(code, message.to_owned()),
-        _ => code.into(),
+    let error = match element("Message") {
+        Some(message) => S3Error::with_message(code, message.to_owned()),
+        None => code.into(),
+    };
+    FIELDS
+        .into_iter()
+        .filter_map(|name| Some((name, element(name)?)))
+        .fold(error, |error, (name, value)| error.field(name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refusal;
+    use proto::error::{ErrorCode, S3Error};
+
+    #[test]
+    fn a_cores_errors_are_passed_on() {
+        let xml = b"<?xml version=\"1.0\"?>\n<Error><Code>BadDigest</Code><Message>Not it.</Message>\
+                    <ExpectedDigest>a==</ExpectedDigest><RequestId>1</RequestId></Error>";
+        let expected = S3Error::with_message(ErrorCode::BadDigest, "Not it.").field("ExpectedDigest", "a==");
+        assert_eq!(refusal(xml), expected);
+        let escaped = b"<Error><Code>SlowDown</Code><Message>a &amp; b</Message></Error>";
+        assert_eq!(refusal(escaped), ErrorCode::SlowDown.into());
+        for unknown in [&b""[..], b"\xff", b"<Error><Code>Unheard</Code></Error>"] {
+            assert_eq!(refusal(unknown), ErrorCode::InternalError.into());
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! ListObjectVersions (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html>).
 
-use super::list_objects::{max_keys, url_encoding};
+use super::list_objects::{max_keys, no_encoding, url_encoding};
 use crate::{answer::Answer, list::fanout, request::Request};
 use proto::{
     error::{ErrorCode, S3Error},
@@ -29,7 +29,11 @@ pub async fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
     // S3 checks its parameters in this order.
     let max_keys = max_keys(query.value("max-keys"))?;
     let markers = Markers::read(query)?;
-    let url_encoding = url_encoding(query.value("encoding-type"))?;
+    let url_encoding = match query.value("encoding-type") {
+        // Unlike in the other listings.
+        Some("") => return Err(no_encoding("")),
+        given => url_encoding(given)?,
+    };
     let prefix = query.value("prefix").unwrap_or_default();
     let delimiter = query.value("delimiter").filter(|delimiter| !delimiter.is_empty());
     let listed = ListQuery {

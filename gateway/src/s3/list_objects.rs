@@ -131,13 +131,16 @@ pub(super) fn url_encoding(value: Option<&str>) -> Result<bool, S3Error> {
     match value {
         None | Some("") => Ok(false),
         Some("url") => Ok(true),
-        Some(other) => Err(S3Error::with_message(
-            ErrorCode::InvalidArgument,
-            "Invalid Encoding Method specified in Request",
-        )
-        .field("ArgumentName", "encoding-type")
-        .field("ArgumentValue", other)),
+        Some(other) => Err(no_encoding(other)),
     }
+}
+
+/// The error for an `encoding-type` that there is not.
+pub(super) fn no_encoding(value: &str) -> S3Error {
+    let message = "Invalid Encoding Method specified in Request";
+    S3Error::with_message(ErrorCode::InvalidArgument, message)
+        .field("ArgumentName", "encoding-type")
+        .field("ArgumentValue", value)
 }
 
 #[cfg(test)]

@@ -214,6 +214,11 @@ impl ObjectEntry {
             size: self.meta.size,
             modified_unix_ms: self.meta.modified_unix_ms,
             etag: self.meta.etag.clone(),
+            checksum: self
+                .meta
+                .checksum
+                .as_ref()
+                .map(|checksum| (checksum.algorithm(), checksum.form())),
             storage_class: self.meta.headers.storage_class.clone(),
         }
     }
@@ -246,7 +251,7 @@ pub(crate) fn decode_listed(key: &str, row: &[u8]) -> Result<ListedObject, WireE
     let head = ObjectHead::take(&mut fields)?;
     fields.u128()?;
     let etag = fields.string()?;
-    fields.option(StoredChecksum::decode)?;
+    let checksum = fields.option(StoredChecksum::decode_kind)?;
     for _ in 0..HEADERS_BEFORE_STORAGE_CLASS {
         fields.option(Decoder::bytes)?;
     }
@@ -255,6 +260,7 @@ pub(crate) fn decode_listed(key: &str, row: &[u8]) -> Result<ListedObject, WireE
         size: head.size,
         modified_unix_ms: head.modified_unix_ms,
         etag,
+        checksum,
         storage_class: fields.option(Decoder::string)?,
     })
 }

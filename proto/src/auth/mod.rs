@@ -2,6 +2,7 @@
 
 pub mod body;
 mod canonical;
+mod checksum_headers;
 pub mod chunked;
 mod claim;
 pub mod lease;

@@ -98,6 +98,16 @@ impl StoredChecksum {
         }
         encoder.bytes(&self.checksum.value);
     }
+    /// Steps over an encoded one; its algorithm and form.
+    pub fn decode_kind(decoder: &mut Decoder<'_>) -> Result<(ChecksumAlgorithm, ChecksumForm), WireError> {
+        let algorithm = ChecksumAlgorithm::from_code(decoder.u8()?).ok_or(WireError::Invalid)?;
+        let form = ChecksumForm::from_code(decoder.u8()?).ok_or(WireError::Invalid)?;
+        if form == ChecksumForm::Composite {
+            decoder.u16()?;
+        }
+        decoder.bytes()?;
+        Ok((algorithm, form))
+    }
     /// Decodes it.
     pub fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
         let algorithm = ChecksumAlgorithm::from_code(decoder.u8()?).ok_or(WireError::Invalid)?;
@@ -148,6 +158,10 @@ mod tests {
                 let mut bytes = encoder.finish();
                 assert!(bytes.len() <= StoredChecksum::ENCODED_BYTES_MAX);
                 assert_eq!(StoredChecksum::decode(&mut Decoder::new(&bytes)).unwrap(), stored);
+                let mut decoder = Decoder::new(&bytes);
+                let kind = StoredChecksum::decode_kind(&mut decoder).unwrap();
+                assert_eq!(kind, (algorithm, stored.form()));
+                decoder.finish().unwrap();
                 bytes[0] = if algorithm == ChecksumAlgorithm::Crc32 { 5 } else { 1 };
                 assert!(algorithm.length() == 4 || StoredChecksum::decode(&mut Decoder::new(&bytes)).is_err());
             }

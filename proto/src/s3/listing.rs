@@ -2,6 +2,7 @@
 
 use super::version::{UploadId, VersionId};
 use crate::{
+    digest::{checksum::ChecksumAlgorithm, stored::ChecksumForm},
     limits::LIST_KEYS_MAX,
     wire::{Decoder, Encoder, WireError},
 };
@@ -84,6 +85,8 @@ pub struct ListedObject {
     pub modified_unix_ms: u64,
     /// ETag without quotes.
     pub etag: String,
+    /// What checksum is kept with it.
+    pub checksum: Option<(ChecksumAlgorithm, ChecksumForm)>,
     /// Storage class; `None` is STANDARD.
     pub storage_class: Option<String>,
 }
@@ -329,6 +332,9 @@ impl ListedObject {
             .u64(self.size)
             .u64(self.modified_unix_ms)
             .string(&self.etag)
+            .option(self.checksum, |encoder, (algorithm, form)| {
+                encoder.u8(algorithm.code()).u8(form.code());
+            })
             .option(self.storage_class.as_ref(), |encoder, class| {
                 encoder.string(class);
             });
@@ -339,9 +345,16 @@ impl ListedObject {
             size: decoder.u64()?,
             modified_unix_ms: decoder.u64()?,
             etag: decoder.string()?,
+            checksum: decoder.option(decode_checksum)?,
             storage_class: decoder.option(Decoder::string)?,
         })
     }
+}
+
+fn decode_checksum(decoder: &mut Decoder<'_>) -> Result<(ChecksumAlgorithm, ChecksumForm), WireError> {
+    let algorithm = ChecksumAlgorithm::from_code(decoder.u8()?).ok_or(WireError::Invalid)?;
+    let form = ChecksumForm::from_code(decoder.u8()?).ok_or(WireError::Invalid)?;
+    Ok((algorithm, form))
 }
 
 impl ListedVersion {

@@ -3,7 +3,7 @@
 use super::{
     listing::{ListEntry, ListPage, ListedVersion},
     xml_document::Document,
-    xml_write::{Owner, url_encoded, write_owner},
+    xml_write::{Owner, url_encoded, write_checksum, write_owner},
 };
 use crate::http::date;
 
@@ -76,6 +76,7 @@ impl VersionsResult<'_> {
             document.text("LastModified", &date::iso8601(object.modified_unix_ms));
             if !listed.is_delete_marker {
                 document.quoted("ETag", &object.etag);
+                write_checksum(document, object);
                 document.number("Size", object.size);
                 document.text("StorageClass", object.storage_class.as_deref().unwrap_or("STANDARD"));
             }
@@ -104,10 +105,13 @@ fn boolean(value: bool) -> &'static str {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{VersionsResult, list_versions};
-    use crate::s3::{
-        listing::{ListEntry, ListPage, ListedObject, ListedVersion},
-        version::VersionId,
-        xml_write::Owner,
+    use crate::{
+        digest::{checksum::ChecksumAlgorithm, stored::ChecksumForm},
+        s3::{
+            listing::{ListEntry, ListPage, ListedObject, ListedVersion},
+            version::VersionId,
+            xml_write::Owner,
+        },
     };
 
     fn version(key: &str, version: VersionId, is_latest: bool, is_delete_marker: bool) -> ListEntry {
@@ -117,6 +121,7 @@ mod tests {
                 size: 5,
                 modified_unix_ms: 1_795_435_200_042,
                 etag: "e".to_owned(),
+                checksum: Some((ChecksumAlgorithm::Crc32, ChecksumForm::FullObject)),
                 storage_class: None,
             },
             version,
@@ -158,7 +163,9 @@ mod tests {
             truncated: true,
         };
         let date = "<LastModified>2026-11-23T12:00:00.042Z</LastModified>";
-        let rest = format!("<ETag>&quot;e&quot;</ETag><Size>5</Size><StorageClass>STANDARD</StorageClass>{OWNER}");
+        let checksum = "<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>";
+        let rest =
+            format!("<ETag>&quot;e&quot;</ETag>{checksum}<Size>5</Size><StorageClass>STANDARD</StorageClass>{OWNER}");
         assert_eq!(
             written(&page, false).split_once('\n').unwrap().1,
             format!(

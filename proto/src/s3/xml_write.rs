@@ -212,6 +212,7 @@ impl ListResult<'_> {
         self.write_name(document, "Key", &object.key);
         document.text("LastModified", &date::iso8601(object.modified_unix_ms));
         document.quoted("ETag", &object.etag);
+        write_checksum(document, object);
         document.number("Size", object.size);
         if let Some(owner) = self.owner {
             write_owner(document, owner);
@@ -246,6 +247,14 @@ pub(super) fn url_encoded(name: &str) -> String {
 fn list_bytes(page: &ListPage) -> usize {
     let names: usize = page.entries.iter().map(|entry| entry.name().len()).sum();
     1024 + names + page.entries.len() * 256
+}
+
+/// Which checksum is kept with an object, for clients that then ask for it.
+pub(super) fn write_checksum(document: &mut Document, object: &ListedObject) {
+    if let Some((algorithm, form)) = object.checksum {
+        document.text("ChecksumAlgorithm", algorithm.name());
+        document.text("ChecksumType", form.name());
+    }
 }
 
 pub(super) fn write_owner(document: &mut Document, owner: &Owner) {

@@ -290,6 +290,11 @@ pub fn page_of(records: &BTreeMap<IndexKey, Latest>, bucket: u64, query: &ListQu
                     size: entry.meta.size,
                     modified_unix_ms: entry.meta.modified_unix_ms,
                     etag: entry.meta.etag.clone(),
+                    checksum: entry
+                        .meta
+                        .checksum
+                        .as_ref()
+                        .map(|checksum| (checksum.algorithm(), checksum.form())),
                     storage_class: entry.meta.headers.storage_class.clone(),
                 }),
             ),

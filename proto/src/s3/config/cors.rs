@@ -4,7 +4,9 @@
 use super::cors_headers::CorsHeaders;
 use crate::{
     error::{ErrorCode, S3Error},
-    limits::{CORS_CONFIGURATION_BYTES_MAX, CORS_RULES_MAX, RULE_ID_CHARS_MAX},
+    limits::{
+        CORS_CONFIGURATION_BYTES_MAX, CORS_EXPOSE_BYTES_MAX, CORS_RULES_MAX, ORIGIN_BYTES_MAX, RULE_ID_CHARS_MAX,
+    },
     s3::{
         xml_document,
         xml_read::{Document, integer, malformed, set_once},
@@ -80,6 +82,9 @@ impl CorsConfiguration {
 
     /// What a request of an origin is granted; `None`: nothing. `headers`: what a preflight asks for.
     pub fn grant(&self, origin: &str, method: &str, headers: &[&str]) -> Option<CorsHeaders> {
+        if origin.len() > ORIGIN_BYTES_MAX {
+            return None;
+        }
         let rule = self.rules.iter().find(|rule| rule.fits(origin, method, headers))?;
         let is_for_all = rule
             .allowed_origins
@@ -89,7 +94,7 @@ impl CorsConfiguration {
         let asked: Vec<String> = headers.iter().map(|header| header.to_ascii_lowercase()).collect();
         Some(CorsHeaders {
             allow_origin: if is_for_all { "*" } else { origin }.to_owned(),
-            allow_methods: rule.allowed_methods.join(", "),
+            allow_methods: rule.methods().join(", "),
             allow_headers: asked.join(", "),
             expose_headers: rule.expose_headers.join(", "),
             max_age_s: rule.max_age_s,
@@ -158,6 +163,11 @@ impl CorsRule {
                 "ExposeHeader \"{header}\" contains wildcard. We currently do not support wildcard for ExposeHeader."
             )));
         }
+        if self.expose_headers.join(", ").len() > CORS_EXPOSE_BYTES_MAX {
+            return Err(invalid(format!(
+                "The ExposeHeader elements of a CORS rule should not exceed allowed limit of {CORS_EXPOSE_BYTES_MAX} bytes."
+            )));
+        }
         let mut texts = [&self.allowed_origins, &self.allowed_headers, &self.expose_headers]
             .into_iter()
             .flatten();
@@ -178,6 +188,17 @@ impl CorsRule {
         self.allowed_origins.iter().any(|pattern| matches(pattern, origin))
             && self.allowed_methods.iter().any(|allowed| allowed == method)
             && headers.iter().all(allows_header)
+    }
+
+    /// Its methods, each once.
+    fn methods(&self) -> Vec<&str> {
+        let mut methods: Vec<&str> = Vec::new();
+        for method in &self.allowed_methods {
+            if !methods.contains(&method.as_str()) {
+                methods.push(method);
+            }
+        }
+        methods
     }
 
     fn write(&self, document: &mut xml_document::Document) {
@@ -285,6 +306,10 @@ mod tests {
                 rule(&format!("{MINIMUM}<ExposeHeader>*</ExposeHeader>")),
                 ErrorCode::InvalidRequest,
             ),
+            (
+                rule(&format!("{MINIMUM}<ExposeHeader>{}</ExposeHeader>", "x".repeat(1025))),
+                ErrorCode::InvalidRequest,
+            ),
             (id(256), ErrorCode::InvalidRequest),
             (many(101), ErrorCode::InvalidRequest),
             (
@@ -330,6 +355,7 @@ mod tests {
         assert_eq!(configuration.grant("http://x.a.org", "PUT", &["x-other"]), None);
         assert_eq!(configuration.grant("https://x.a.org", "PUT", &[]), None);
         assert_eq!(configuration.grant("http://x.a.org", "DELETE", &[]), None);
+        assert_eq!(configuration.grant(&"o".repeat(513), "GET", &[]), None);
         // No rule of all origins allows headers.
         assert_eq!(configuration.grant("http://b", "GET", &["x-amz-date"]), None);
     }

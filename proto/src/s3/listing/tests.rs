@@ -2,7 +2,10 @@ use super::{
     ListEntry, ListPage, ListQuery, ListScope, ListedObject, PageBuilder, ScanStep, common_prefix, prefix_successor,
     scan_start,
 };
-use crate::wire::{Decoder, Encoder, WireError};
+use crate::{
+    digest::{checksum::ChecksumAlgorithm, stored::ChecksumForm},
+    wire::{Decoder, Encoder, WireError},
+};
 
 fn object(key: &str) -> ListedObject {
     ListedObject {
@@ -10,6 +13,9 @@ fn object(key: &str) -> ListedObject {
         size: 1,
         modified_unix_ms: 2,
         etag: "e".to_owned(),
+        checksum: key
+            .starts_with('b')
+            .then_some((ChecksumAlgorithm::Sha512, ChecksumForm::Composite)),
         storage_class: key.starts_with('c').then(|| "GLACIER".to_owned()),
     }
 }
