@@ -8,11 +8,13 @@ from harness.store import BUCKET, CA, ENDPOINT, choose, needs
 
 PROGRAM = sys.argv[1]
 S3 = f"s3://{BUCKET}"
+CONFIGURATION = command.DIRECTORY / "aws-config"
+CONFIGURATION.write_text("[default]\ns3 =\n  addressing_style = path\n")
 
 
 def aws(*arguments):
     flags = ["--endpoint-url", ENDPOINT] + choose([], ["--ca-bundle", CA], ["--no-verify-ssl"])
-    return command.run(PROGRAM, *flags, *arguments)
+    return command.run(PROGRAM, *flags, *arguments, environment={"AWS_CONFIG_FILE": str(CONFIGURATION)})
 
 
 def api(operation, *arguments):
