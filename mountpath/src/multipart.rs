@@ -168,9 +168,9 @@ impl ShardStore {
     }
 }
 
-/// The parts that were not chosen.
+/// The parts that were not chosen; those that were are in the order of their numbers.
 fn dropped(chosen: &Multipart, parts: &[Part]) -> Vec<u16> {
-    let is_chosen = |number: u16| chosen.parts.iter().any(|part| part.number == number);
+    let is_chosen = |number: u16| chosen.parts.binary_search_by_key(&number, |part| part.number).is_ok();
     let numbers = parts.iter().map(|(number, _)| *number);
     numbers.filter(|number| !is_chosen(*number)).collect()
 }

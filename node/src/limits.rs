@@ -78,7 +78,7 @@ pub const COPY_TIMEOUT: Duration = Duration::from_secs(600);
 /// Parts of an upload read from the index at once.
 pub const PARTS_PAGE: usize = 256;
 /// Parts whose checksums are combined before others get their turn.
-pub const COMBINED_PARTS: usize = 64;
+pub const COMBINED_PARTS: usize = 16;
 /// How often completing an upload starts over because one of its parts was uploaded again meanwhile.
 pub const COMPLETE_TRIES: usize = 4;
 /// How often deadlines are looked at.

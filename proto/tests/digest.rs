@@ -248,6 +248,28 @@ fn whole_blocks_and_their_neighbours() {
     }
 }
 
+/// A part of an upload that was begun with an algorithm, and a copy, get a checksum that nobody declared.
+#[test]
+fn a_missing_checksum_is_computed() {
+    let payload = bytes(9, BLOCK_BYTES + 3);
+    for algorithm in ChecksumAlgorithm::ALL {
+        for checksum_type in [ChecksumType::Md5, ChecksumType::Xxhash] {
+            let mut hasher = PayloadHasher::new(checksum_type, &declaration()).with_missing(algorithm);
+            hasher.update(&payload);
+            let digests = hasher.finish(&[]).unwrap();
+            assert_eq!(digests.checksum, Some(checksum_of(algorithm, &payload)));
+        }
+        // What the client declares is verified and kept, whatever is missed.
+        let declared = PayloadDeclaration {
+            checksum: Some(checksum_of(ChecksumAlgorithm::Sha1, &payload)),
+            ..declaration()
+        };
+        let mut hasher = PayloadHasher::new(ChecksumType::Md5, &declared).with_missing(algorithm);
+        hasher.update(&payload);
+        assert_eq!(hasher.finish(&[]).unwrap().checksum, declared.checksum);
+    }
+}
+
 fn declaration() -> PayloadDeclaration {
     PayloadDeclaration {
         content_sha256: ContentSha256::Unsigned,

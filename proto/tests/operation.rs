@@ -413,3 +413,38 @@ fn names_are_those_of_the_api_reference() {
         assert_eq!(route(method, target).unwrap().name(), name);
     }
 }
+
+/// What a copy or an upload in parts would leave undone is refused, as of a PutObject.
+#[test]
+fn copies_and_uploads_in_parts_refuse_what_they_cannot_honour() {
+    const COPY: &str = "x-amz-copy-source: /b/k\r\n";
+    let is_refused = |method: &str, target: &str, fields: &str| {
+        route_with(method, target, fields).map_err(|error| error.code) == NOT_IMPLEMENTED
+    };
+    let part = "/bucket/key?partNumber=1&uploadId=0000000000000001";
+    for (method, target, given) in [
+        ("PUT", "/bucket/key", COPY),
+        ("POST", "/bucket/key?uploads", ""),
+        ("PUT", part, ""),
+        ("PUT", part, COPY),
+    ] {
+        for field in [
+            "x-amz-server-side-encryption: AES256",
+            "x-amz-server-side-encryption-customer-algorithm: AES256",
+            "x-amz-object-lock-mode: GOVERNANCE",
+            "x-amz-expected-bucket-owner: 1",
+        ] {
+            let fields = format!("{given}{field}\r\n");
+            assert!(is_refused(method, target, &fields), "{target} {fields}");
+        }
+        let fields = format!("{given}x-amz-source-expected-bucket-owner: 1\r\n");
+        let refused = is_refused(method, target, &fields);
+        assert_eq!(refused, !given.is_empty() || method == "POST", "{target} {fields}");
+    }
+    for (method, target, given) in [("PUT", "/bucket/key", COPY), ("POST", "/bucket/key?uploads", "")] {
+        for field in ["x-amz-acl: public-read", "x-amz-grant-read: id=1"] {
+            let fields = format!("{given}{field}\r\n");
+            assert!(is_refused(method, target, &fields), "{target} {fields}");
+        }
+    }
+}

@@ -9,12 +9,12 @@ from harness.store import BUCKET, CA, ENDPOINT, choose, needs
 PROGRAM = sys.argv[1]
 S3 = f"s3://{BUCKET}"
 CONFIGURATION = command.DIRECTORY / "aws-config"
-CONFIGURATION.write_text("[default]\ns3 =\n  multipart_threshold = 5GB\n")
+CONFIGURATION.write_text("[default]\ns3 =\n  addressing_style = path\n")
 
 
-def aws(*arguments, environment=None):
+def aws(*arguments):
     flags = ["--endpoint-url", ENDPOINT] + choose([], ["--ca-bundle", CA], ["--no-verify-ssl"])
-    return command.run(PROGRAM, *flags, *arguments, environment={"AWS_CONFIG_FILE": str(CONFIGURATION), **(environment or {})})
+    return command.run(PROGRAM, *flags, *arguments, environment={"AWS_CONFIG_FILE": str(CONFIGURATION)})
 
 
 def api(operation, *arguments):
@@ -102,9 +102,12 @@ def more():
         print("ok: s3 cp and mv within the store")
     if needs("multipart"):
         content = samples.content(20 * 1024 * 1024)
-        aws("s3", "cp", command.upload(content), f"{S3}/parts", environment={"AWS_CONFIG_FILE": "/dev/null"})
+        aws("s3", "cp", command.upload(content), f"{S3}/parts")
         assert witness.get("parts").content == content
-        print("ok: an upload in parts")
+        # It reads the source's tags before it copies in parts.
+        aws("s3", "mv", f"{S3}/parts", f"{S3}/parts moved")
+        assert witness.get("parts moved").content == content
+        print("ok: an upload and a copy in parts")
 
 
 suite.run(Client(), extra=more)

@@ -19,7 +19,7 @@ def s3cmd(*arguments):
     host, host_bucket = HOSTS[FORM]
     flags = [f"--access_key={ACCESS_KEY}", f"--secret_key={SECRET_KEY}", f"--host={host}", f"--host-bucket={host_bucket}"]
     flags += choose(["--no-ssl"], ["--ssl", f"--ca-certs={CA}"], ["--ssl", "--no-check-certificate"])
-    flags += ["--region", "us-east-1", "--no-progress", "--disable-multipart"]
+    flags += ["--region", "us-east-1", "--no-progress"]
     return command.run(PROGRAM, *flags, *arguments)
 
 
@@ -98,6 +98,17 @@ def more():
         assert moved.metadata.items() >= samples.METADATA.items()
         assert witness.get("copy of it") is None
         print("ok: cp, mv")
+    if needs("multipart"):
+        # Two parts; so is its copy.
+        content = samples.content(20_000_000)
+        s3cmd("put", command.upload(content), f"{S3}/parts")
+        assert witness.get("parts").content == content
+        s3cmd("cp", f"{S3}/parts", f"{S3}/parts copied")
+        assert witness.get("parts copied").content == content
+        back = command.download()
+        s3cmd("get", f"{S3}/parts copied", back)
+        assert back.read_bytes() == content
+        print("ok: put, cp and get in parts")
     if needs("sigv2"):
         witness.put("for a url", b"signed")
         # Without signurl_use_https in its configuration it prints http://; the signature covers neither.

@@ -35,7 +35,7 @@ fn boto3_configures_buckets() {
 
 #[test]
 fn boto3_uploads_in_parts_and_copies() {
-    for arguments in [&["--route", "auto"][..], &["--route", "redirect"], &["--tls"]] {
+    for arguments in [&["--route", "auto"][..], &["--no-handoff"], &["--tls"]] {
         let store = Store::start_with(arguments);
         let clients = Clients::new(&store);
         clients.python("boto3_multipart.py", &[]).ok().says("all passed");

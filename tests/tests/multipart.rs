@@ -4,7 +4,9 @@
 
 use corelane_tests::{
     digest::{md5, md5_base64, md5_hex},
+    directory::files,
     multipart::Upload,
+    process::wait_for,
     random,
     request::Request,
     store::Store,
@@ -333,7 +335,6 @@ fn aborted_uploads_are_gone() {
     let id = {
         let upload = Upload::begin(&store, "aborted", "key");
         let part = upload.part(1, &random::bytes(1, PART_MIN));
-        // A bucket with an upload has no objects.
         store.send(upload.request("DELETE")).expect_status(204);
         store.send(upload.request("DELETE")).expect_error(404, "NoSuchUpload");
         store
@@ -346,6 +347,34 @@ fn aborted_uploads_are_gone() {
     store.restart();
     let again = Request::object("GET", "aborted", "key").query("uploadId", &id);
     store.send(again).expect_error(404, "NoSuchUpload");
+}
+
+/// Uploads do not keep a bucket, and go with it: a bucket of the same name has none, and no file of theirs is left.
+#[test]
+fn uploads_go_with_their_bucket() {
+    let store = Store::start();
+    let blobs = || {
+        let of_blobs = files(&store.data()).into_iter();
+        of_blobs
+            .filter(|(path, _)| path.to_string_lossy().contains("blob"))
+            .count()
+    };
+    store.make_bucket("gone");
+    let uploads: Vec<_> = (0..5)
+        .map(|number| {
+            let upload = Upload::begin(&store, "gone", &format!("key-{number}"));
+            upload.part(1, &random::bytes(number, 1_000_000));
+            upload.id
+        })
+        .collect();
+    assert!(blobs() >= uploads.len());
+    store.send(Request::bucket("DELETE", "gone")).expect_status(204);
+    wait_for("the parts to go", || (blobs() == 0).then_some(()));
+    store.make_bucket("gone");
+    let listed = store
+        .send(Request::bucket("GET", "gone").subresource("uploads"))
+        .expect_status(200);
+    assert!(xml::inner(&listed.text(), "Upload").is_empty());
 }
 
 /// Uploads and what is made of them survive a kill.

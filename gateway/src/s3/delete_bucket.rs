@@ -39,7 +39,11 @@ pub async fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
         state: BucketState::Deleting,
         ..(*bucket).clone()
     };
-    match fence_and_look(gateway, &deleting).await {
+    let is_empty = match fence_and_look(gateway, &deleting).await {
+        Ok(true) => abort_uploads(gateway, &deleting).await.map(|()| true),
+        other => other,
+    };
+    match is_empty {
         Ok(true) => {
             if let Err(error) = catalog(gateway.catalog.remove_bucket(&deleting).await) {
                 roll_back(gateway, &deleting).await;
@@ -74,37 +78,7 @@ pub fn recover(gateway: &Rc<Gateway>) {
 
 async fn fence_and_look(gateway: &Gateway, bucket: &BucketRecord) -> Result<bool, S3Error> {
     set_fence(gateway, bucket, true).await?;
-    let is_empty = is_empty(gateway, bucket).await?;
-    if is_empty {
-        end_uploads(gateway, bucket).await?;
-    }
-    Ok(is_empty)
-}
-
-/// Uploads that nobody has finished keep no bucket from being deleted. They go before it does: nobody could name them
-/// afterwards.
-async fn end_uploads(gateway: &Gateway, bucket: &BucketRecord) -> Result<(), S3Error> {
-    let query = ListQuery {
-        limit: LIST_KEYS_MAX,
-        scope: ListScope::Uploads { after: None },
-        ..ListQuery::default()
-    };
-    loop {
-        let page = fanout::list(gateway, BucketId(bucket.id), &query).await?;
-        if page.entries.is_empty() {
-            return Ok(());
-        }
-        let mut batch = Batch::default();
-        for entry in &page.entries {
-            if let ListEntry::Upload(listed) = entry {
-                batch.add(&listed.key, Expired::Upload(listed.upload));
-            }
-        }
-        batch.send(gateway, bucket).await?;
-        if batch.result.failed > 0 {
-            return Err(ErrorCode::ServiceUnavailable.into());
-        }
-    }
+    is_empty(gateway, bucket).await
 }
 
 async fn is_empty(gateway: &Gateway, bucket: &BucketRecord) -> Result<bool, S3Error> {
@@ -118,6 +92,33 @@ async fn is_empty(gateway: &Gateway, bucket: &BucketRecord) -> Result<bool, S3Er
         .await?
         .entries
         .is_empty())
+}
+
+/// Ends the uploads of a bucket that holds nothing else: a client cannot name them any more, and their parts would stay for
+/// ever. Under the fence none begins.
+async fn abort_uploads(gateway: &Gateway, bucket: &BucketRecord) -> Result<(), S3Error> {
+    let mut query = ListQuery {
+        limit: LIST_KEYS_MAX,
+        scope: ListScope::Uploads { after: None },
+        ..ListQuery::default()
+    };
+    let mut batch = Batch::default();
+    loop {
+        let page = fanout::list(gateway, BucketId(bucket.id), &query).await?;
+        for entry in &page.entries {
+            if let ListEntry::Upload(listed) = entry {
+                batch.add(&listed.key, Expired::Upload(listed.upload));
+            }
+        }
+        batch.send(gateway, bucket).await?;
+        if batch.result.failed > 0 {
+            return Err(ErrorCode::ServiceUnavailable.into());
+        }
+        match page.entries.last().filter(|_| page.truncated) {
+            Some(last) => query = query.continued(last),
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Sets or lifts the fence on all cores.
