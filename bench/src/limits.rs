@@ -136,5 +136,34 @@ pub const RESTART_MAX: Duration = Duration::from_secs(600);
 /// Length of the load under which `restart` kills a node.
 pub const RESTART_LOAD: Duration = Duration::from_secs(1);
 
+/// Names a second that `list` is to reach through all pages of a bucket, by one client, 1,000 a page.
+pub const LIST_GOAL_NAMES_PER_S: f64 = 600_000.0;
+/// Names asked for in a page: S3's maximum.
+pub const LIST_PAGE_NAMES: u64 = 1000;
+/// Names in each folder of the bucket `list` fills.
+pub const LIST_FOLDER_NAMES: u64 = 1000;
+/// Size of each of its objects.
+pub const LIST_OBJECT_BYTES: u64 = 16;
+/// Clients that create them.
+pub const LIST_FILL_CLIENTS: usize = 256;
+/// Objects whose requests are made at a time, which takes a kilobyte each.
+pub const LIST_FILL_STEPS: u64 = 50_000;
+/// How long one page is asked for again and again.
+pub const LIST_PAGE_WINDOW: Duration = Duration::from_secs(2);
+/// The start of a page in which a listing's continuation stands.
+pub const LIST_PAGE_START_BYTES: usize = 4096;
+
+/// The smallest part of a multipart upload but the last, and how large those of `objects` are
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>).
+pub const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
+/// The largest.
+pub const PART_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// The largest object that is copied in one request.
+pub const COPY_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Room `objects` leaves on the disk beside what it stores.
+pub const OBJECTS_SPARE_BYTES: u64 = 256 * 1024 * 1024;
+/// Size of the objects whose changes are conditional.
+pub const CONDITIONAL_OBJECT_BYTES: u64 = 16;
+
 /// Objects each client of `put-large` sends in a window at least.
 pub const PUT_LARGE_TURNS_MIN: u64 = 2;

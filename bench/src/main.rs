@@ -1,14 +1,16 @@
-//! Benchmarks of Corelane: beside nginx on the same core, as ratios; writing, beside the disk; space; restarts; stalled
-//! clients.
+//! Benchmarks of Corelane: beside nginx on the same core, as ratios; writing, beside the disk; listing; multipart uploads,
+//! copies and conditions; space; restarts; stalled clients.
 
 mod cell;
 mod command;
+mod contention;
 mod disk;
 mod disk_use;
 mod engine;
 mod error;
 mod fio;
 mod limits;
+mod listing;
 mod loadgen;
 mod machine;
 mod measure;
@@ -22,9 +24,10 @@ mod stalled_clients;
 mod subject;
 mod table;
 mod tickets;
+mod xml_text;
 
 use clap::{Parser, Subcommand};
-use command::{compare, fill, lease, mixed, put_durable, put_large, restart, space, stalled};
+use command::{compare, fill, lease, list, mixed, objects, put_durable, put_large, restart, space, stalled};
 use std::process::ExitCode;
 
 /// Measure Corelane. Needs Linux with processors 0 and 1 to itself.
@@ -42,6 +45,8 @@ enum Command {
     PutLarge(put_large::PutLarge),
     Mixed(mixed::Mixed),
     Lease(lease::Lease),
+    List(list::List),
+    Objects(objects::Objects),
     Space(space::Space),
     Restart(restart::Restart),
     Stalled(stalled::Stalled),
@@ -56,6 +61,8 @@ fn main() -> ExitCode {
         Command::PutLarge(flags) => put_large::run(&flags),
         Command::Mixed(flags) => mixed::run(&flags),
         Command::Lease(flags) => lease::run(&flags),
+        Command::List(flags) => list::run(&flags),
+        Command::Objects(flags) => objects::run(&flags),
         Command::Space(flags) => space::run(&flags),
         Command::Restart(flags) => restart::run(&flags),
         Command::Stalled(flags) => stalled::run(&flags),

@@ -220,6 +220,14 @@ impl Served {
     }
 }
 
+/// Processor time used by each process of `server` since `before` was read.
+pub fn processor_times(server: &Server, before: &[Duration]) -> Result<Vec<(String, Duration)>> {
+    let used = server.cpu_used()?.into_iter().zip(before);
+    let used = used.map(|(after, before)| after.saturating_sub(*before));
+    let roles = server.workers().iter().map(|process| process.role.clone());
+    Ok(roles.zip(used).collect())
+}
+
 fn used(after: Duration, before: Duration) -> f64 {
     after.saturating_sub(before).as_secs_f64()
 }

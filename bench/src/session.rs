@@ -38,8 +38,18 @@ pub struct Session {
 /// These requests follow no redirect. nginx does not know the header.
 const PROXIED: [(&str, &str); 1] = [(ROUTE_HEADER, "proxy")];
 
+/// An answer kept whole, but for its body.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The ETag as it stands in the header, else `None`.
+    pub etag: Option<String>,
+}
+
 struct Head {
     status: u16,
+    etag: Option<String>,
     length: u64,
     close: bool,
     location: Option<String>,
@@ -94,6 +104,54 @@ impl Session {
         Err(self.failure(&answer.status.to_string(), &answer.text))
     }
 
+    /// Any request, and its answer, whatever the status; the body is kept in `body`.
+    pub fn exchange(&mut self, request: &Request, body: &mut Vec<u8>) -> Result<Reply> {
+        self.send(request)?;
+        self.reply(body)
+    }
+
+    /// The same; a status of 2xx is expected.
+    pub fn done(&mut self, request: &Request, body: &mut Vec<u8>) -> Result<Reply> {
+        let reply = self.exchange(request, body)?;
+        if (200..300).contains(&reply.status) {
+            return Ok(reply);
+        }
+        Err(self.unexpected(&reply, body))
+    }
+
+    /// An error for an answer that was not expected.
+    pub fn unexpected(&self, reply: &Reply, body: &[u8]) -> BenchError {
+        let start = body.get(..ERROR_TEXT_BYTES_MAX).unwrap_or(body);
+        self.failure(&reply.status.to_string(), &String::from_utf8_lossy(start))
+    }
+
+    /// A GET whose body becomes that of a PUT to `to`, as it comes: how a client copies by itself. Returns its length.
+    pub fn pass_on(&mut self, get: &Request, to: &mut Self, put: &Request) -> Result<u64> {
+        self.send(get)?;
+        let head = self.head()?;
+        let expected = put.payload.as_ref().map_or(0, Payload::length);
+        if head.status != 200 || head.length != expected {
+            let what = format!("{} with {} bytes to a GET of {expected}", head.status, head.length);
+            return Err(self.failure(&what, ""));
+        }
+        let address = to.address;
+        let mut send = |bytes: &[u8]| to.stream.write_all(bytes).context(format_args!("send to {address}"));
+        send(&put.head)?;
+        let mut position = 0;
+        while position < head.length {
+            let received = self.some(head.length - position)?;
+            send(&received)?;
+            position += received.len() as u64;
+        }
+        self.renew(head.close)?;
+        let mut body = Vec::new();
+        let reply = to.reply(&mut body)?;
+        if reply.status != 200 {
+            return Err(to.unexpected(&reply, &body));
+        }
+        Ok(position)
+    }
+
     /// A GET whose body must be `payload`, byte for byte.
     pub fn check(&mut self, target: &str, payload: &Payload) -> Result<()> {
         self.send(&Request::new(Method::Get, &self.authority, target, &PROXIED, None))?;
@@ -126,7 +184,8 @@ impl Session {
         Location::of(self.address, &answer)
     }
 
-    fn send(&mut self, request: &Request) -> Result<()> {
+    /// Sends a request; [`Session::reply`] receives its answer.
+    pub fn send(&mut self, request: &Request) -> Result<()> {
         let mut outcome = self.stream.write_all(&request.head);
         let mut position = 0;
         while let (Ok(()), Some(payload)) = (&outcome, &request.payload) {
@@ -142,6 +201,24 @@ impl Session {
             Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => Ok(()),
             outcome => outcome.context(format_args!("send to {}", self.address)),
         }
+    }
+
+    /// Receives the answer to a request that was sent; the body is kept in `body`, whose memory is used again.
+    pub fn reply(&mut self, body: &mut Vec<u8>) -> Result<Reply> {
+        let head = self.head()?;
+        let length = usize::try_from(head.length).unwrap_or(usize::MAX);
+        let here = self.pending.len().min(length);
+        body.clear();
+        body.extend(self.pending.drain(..here));
+        body.resize(length, 0);
+        let rest = body.get_mut(here..).unwrap_or_default();
+        let received = self.stream.read_exact(rest);
+        received.context(format_args!("receive from {}", self.address))?;
+        self.renew(head.close)?;
+        Ok(Reply {
+            status: head.status,
+            etag: head.etag,
+        })
     }
 
     fn answer(&mut self) -> Result<Answer> {
@@ -195,6 +272,7 @@ impl Session {
         };
         let head = Head {
             status: response.code.unwrap_or(0),
+            etag: value("etag").map(str::to_owned),
             length: value("content-length")
                 .and_then(|length| length.trim().parse().ok())
                 .unwrap_or(0),

@@ -1,5 +1,5 @@
-//! Requests signed as every S3 client signs them (SigV4 in headers, payload unsigned), made beforehand: what is measured
-//! is what verifying them costs, not signing them.
+//! Requests signed as every S3 client signs them (SigV4 in headers, payload unsigned). What is measured is what verifying
+//! them costs, not signing them: they are made beforehand where they can be.
 
 use crate::{
     error::{BenchError, Context, Result},
@@ -8,10 +8,10 @@ use crate::{
 };
 use proto::{
     auth::sigv4::{Scope, SigningKey, hex, sha256},
-    http::date::iso8601,
+    http::{date::iso8601, percent::encode},
 };
 use serde::Deserialize;
-use std::{fs, path::Path};
+use std::{fmt::Write, fs, path::Path};
 
 /// `credentials.json` of a store.
 #[derive(Deserialize)]
@@ -29,7 +29,9 @@ pub struct Signer {
     timestamp: String,
 }
 
-const SIGNED_HEADERS: &str = "host;x-amz-content-sha256;x-amz-date";
+/// Headers that S3 wants signed where they are sent
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>).
+const SIGNED_PREFIX: &str = "x-amz-";
 const PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 impl Signer {
@@ -54,7 +56,7 @@ impl Signer {
         })
     }
 
-    /// A signed request. `path` needs no percent-encoding; `others`: headers that are not signed.
+    /// A signed request. `path` needs no percent-encoding; of `others`, headers in lower case, those S3 wants signed are.
     pub fn request(
         &self,
         method: Method,
@@ -63,11 +65,34 @@ impl Signer {
         others: &[(&str, &str)],
         payload: Option<Payload>,
     ) -> Request {
-        let canonical = format!(
-            "{}\n{path}\n\nhost:{authority}\nx-amz-content-sha256:{PAYLOAD}\nx-amz-date:{}\n\n{SIGNED_HEADERS}\n{PAYLOAD}",
-            method.name(),
-            self.timestamp
-        );
+        self.request_with_query(method, authority, (path, &[]), others, payload)
+    }
+
+    /// The same with the parameters of a query, in any order and not encoded.
+    pub fn request_with_query(
+        &self,
+        method: Method,
+        authority: &str,
+        (path, parameters): (&str, &[(&str, &str)]),
+        others: &[(&str, &str)],
+        payload: Option<Payload>,
+    ) -> Request {
+        let query = canonical_query(parameters);
+        let ours = [
+            ("host", authority),
+            ("x-amz-content-sha256", PAYLOAD),
+            ("x-amz-date", self.timestamp.as_str()),
+        ];
+        let theirs = others.iter().filter(|(name, _)| name.starts_with(SIGNED_PREFIX));
+        let mut signed: Vec<(&str, &str)> = ours.iter().chain(theirs).copied().collect();
+        signed.sort_unstable();
+        let names: Vec<&str> = signed.iter().map(|(name, _)| *name).collect();
+        let names = names.join(";");
+        let mut canonical = format!("{}\n{path}\n{query}\n", method.name());
+        for (name, value) in &signed {
+            let _infallible = writeln!(canonical, "{name}:{value}");
+        }
+        let _infallible = write!(canonical, "\n{names}\n{PAYLOAD}");
         let string_to_sign = format!(
             "AWS4-HMAC-SHA256\n{}\n{}\n{}",
             self.timestamp,
@@ -76,15 +101,90 @@ impl Signer {
         );
         let signature = hex(&self.signing_key.sign(&string_to_sign));
         let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={}/{},SignedHeaders={SIGNED_HEADERS},Signature={signature}",
+            "AWS4-HMAC-SHA256 Credential={}/{},SignedHeaders={names},Signature={signature}",
             self.access_key, self.scope
         );
-        let signed = [
-            ("x-amz-content-sha256", PAYLOAD),
-            ("x-amz-date", self.timestamp.as_str()),
-            ("authorization", authorization.as_str()),
+        let [_, ours @ ..] = ours;
+        let headers: Vec<(&str, &str)> = ours
+            .iter()
+            .chain(&[("authorization", authorization.as_str())])
+            .chain(others)
+            .copied()
+            .collect();
+        let separator = if query.is_empty() { "" } else { "?" };
+        Request::new(
+            method,
+            authority,
+            &format!("{path}{separator}{query}"),
+            &headers,
+            payload,
+        )
+    }
+}
+
+/// Encoded, sorted by encoded name, each with its `=`.
+fn canonical_query(parameters: &[(&str, &str)]) -> String {
+    let encoded = |text: &str| encode(text.as_bytes(), false);
+    let mut pairs: Vec<(String, String)> = parameters
+        .iter()
+        .map(|(name, value)| (encoded(name), encoded(value)))
+        .collect();
+    pairs.sort_unstable();
+    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.join("&")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn signer() -> Signer {
+        let scope = Scope {
+            date: "20130524".to_owned(),
+            region: "us-east-1".to_owned(),
+            service: "s3".to_owned(),
+        };
+        Signer {
+            access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            signing_key: SigningKey::derive("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", &scope),
+            scope,
+            timestamp: "20130524T000000Z".to_owned(),
+        }
+    }
+
+    #[test]
+    fn queries_are_encoded_and_sorted() {
+        let query = [
+            ("prefix", "a b/"),
+            ("list-type", "2"),
+            ("uploads", ""),
+            ("start-after", "k=1"),
         ];
-        let headers: Vec<(&str, &str)> = signed.iter().chain(others).copied().collect();
-        Request::new(method, authority, path, &headers, payload)
+        assert_eq!(
+            canonical_query(&query),
+            "list-type=2&prefix=a%20b%2F&start-after=k%3D1&uploads="
+        );
+        let head = signer()
+            .request_with_query(Method::Get, "h", ("/b", &query), &[], None)
+            .head;
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.starts_with("GET /b?list-type=2&prefix=a%20b%2F&start-after=k%3D1&uploads= HTTP/1.1\r\n"));
+    }
+
+    #[test]
+    fn headers_that_must_be_signed_are() {
+        let others = [("x-amz-copy-source", "/b/k"), ("if-match", "*")];
+        let head = signer().request(Method::Put, "h", "/b/c", &others, None).head;
+        let head = String::from_utf8(head).unwrap();
+        assert!(
+            head.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-copy-source;x-amz-date,"),
+            "{head}"
+        );
+        assert!(
+            head.contains("\r\nx-amz-copy-source: /b/k\r\nif-match: *\r\n"),
+            "{head}"
+        );
+        assert_eq!(head.matches("host:").count(), 1);
     }
 }

@@ -84,8 +84,9 @@ impl<'a> Subject<'a> {
             Self::Corelane(server, Route::Direct) => with_tickets(server, cell, pattern)?,
         };
         let accept: &[u16] = match (self, cell.method) {
-            (_, Method::Get) | (Self::Corelane(..), Method::Put) => &[200],
-            (Self::Nginx(_), Method::Put) => &[201, 204],
+            (_, Method::Get) | (Self::Corelane(..), Method::Put | Method::Post) => &[200],
+            (Self::Corelane(..), Method::Delete) => &[204],
+            (Self::Nginx(_), _) => &[201, 204],
         };
         let answer_bytes = (cell.method == Method::Get).then_some(cell.object_bytes);
         Ok(Plan {
@@ -141,7 +142,7 @@ fn ask(gateway: SocketAddr, cell: &Cell, index: usize) -> Request {
     let (authority, path) = (gateway.to_string(), cell.path(index));
     let headers = [(ROUTE_HEADER, "redirect")];
     match cell.method {
-        Method::Get => Request::new(Method::Get, &authority, &path, &headers, None),
         Method::Put => Request::expecting(&authority, &path, &headers, cell.object_bytes),
+        other => Request::new(other, &authority, &path, &headers, None),
     }
 }

@@ -104,7 +104,12 @@ impl Issuer {
         let authority = gateway.to_string();
         let target = format!("{BUCKET_PATH}/any");
         let ask = Request::expecting(&authority, &target, &[(ROUTE_HEADER, "redirect")], 0);
-        let location = Session::open(gateway)?.redirect(&ask)?;
+        Self::learn_by(&ask, gateway, key, checksum)
+    }
+
+    /// The same where requests must be signed: `ask` is one that the gateway answers with a redirect.
+    pub fn learn_by(ask: &Request, gateway: SocketAddr, key: TicketKey, checksum: Checksum) -> Result<Self> {
+        let location = Session::open(gateway)?.redirect(ask)?;
         let place = place(&key, &location)?;
         Ok(Self::new(key, place, checksum))
     }
@@ -151,6 +156,7 @@ impl Issuer {
                 let declaration = declaration.map_err(|error| refused(format!("{error:?}")))?;
                 (Operation::PutObject, Some(declaration))
             }
+            Method::Post | Method::Delete => return Err(refused(format!("{} goes by the gateway", method.name()))),
         };
         Ok(self.key.seal(&Ticket {
             issued_unix_ms: unix_s() * 1000,

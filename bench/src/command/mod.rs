@@ -3,7 +3,9 @@
 pub mod compare;
 pub mod fill;
 pub mod lease;
+pub mod list;
 pub mod mixed;
+pub mod objects;
 pub mod put_durable;
 pub mod put_large;
 pub mod restart;

@@ -32,6 +32,14 @@ impl Histogram {
         }
     }
 
+    /// Adds what `other` counted.
+    pub fn add(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.total += other.total;
+    }
+
     /// The duration that `share` (0 to 1) of the recorded ones do not exceed; `None` when nothing was recorded.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         if self.total == 0 {

@@ -1,4 +1,4 @@
-//! Prebuilt requests: the bytes of a head, and a payload cut from a shared pattern.
+//! Prebuilt requests: the bytes of a head, and a payload, most often cut from a shared pattern.
 
 use super::random::Random;
 use crate::limits::{PATTERN_BYTES, PATTERN_STRIDE_BYTES};
@@ -10,7 +10,7 @@ pub struct Pattern {
     bytes: Arc<[u8]>,
 }
 
-/// The content of one object: the pattern from an offset on, repeated.
+/// The content of one object: the pattern from an offset on, repeated; or bytes of its own.
 #[derive(Debug, Clone)]
 pub struct Payload {
     pattern: Arc<[u8]>,
@@ -25,6 +25,10 @@ pub enum Method {
     Get,
     /// Writes an object.
     Put,
+    /// Begins or completes a multipart upload.
+    Post,
+    /// Removes an object.
+    Delete,
 }
 
 /// One request, ready to be sent any number of times.
@@ -56,6 +60,15 @@ impl Pattern {
 }
 
 impl Payload {
+    /// These bytes.
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self {
+            length: bytes.len() as u64,
+            pattern: bytes.into(),
+            offset: 0,
+        }
+    }
+
     /// Its length in bytes.
     pub fn length(&self) -> u64 {
         self.length
@@ -64,7 +77,8 @@ impl Payload {
     /// The content from `position` on, as much as is contiguous; empty at the end.
     pub fn chunk(&self, position: u64) -> &[u8] {
         let left = usize::try_from(self.length.saturating_sub(position)).unwrap_or(usize::MAX);
-        let start = usize::try_from((self.offset + position) % PATTERN_BYTES as u64).unwrap_or(0);
+        let period = (self.pattern.len() as u64).max(1);
+        let start = usize::try_from((self.offset + position) % period).unwrap_or(0);
         let run = self.pattern.get(start..).unwrap_or_default();
         run.get(..left).unwrap_or(run)
     }
@@ -76,6 +90,8 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -137,6 +153,17 @@ mod tests {
         assert_eq!(whole.len() as u64, payload.length());
         assert!(payload.chunk(position).is_empty());
         assert_eq!(whole.get(..9), whole.get(PATTERN_BYTES..PATTERN_BYTES + 9));
+    }
+
+    #[test]
+    fn bytes_of_ones_own_are_sent_once() {
+        let payload = Payload::of(b"<a/>".to_vec());
+        assert_eq!(
+            (payload.length(), payload.chunk(0), payload.chunk(1)),
+            (4, &b"<a/>"[..], &b"a/>"[..])
+        );
+        assert!(payload.chunk(4).is_empty());
+        assert!(Payload::of(Vec::new()).chunk(0).is_empty());
     }
 
     #[test]

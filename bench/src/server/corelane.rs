@@ -64,6 +64,11 @@ pub fn start_with(binaries: &Path, directory: &Path, certificate: Option<&Certif
     run(binaries, directory, &flags, certificate, ServerProcess::spawn)
 }
 
+/// The same on one core, where every request must be signed or carry a ticket.
+pub fn start_verifying(binaries: &Path, directory: &Path) -> Result<Server> {
+    run(binaries, directory, &["--cores", "1"], None, ServerProcess::spawn)
+}
+
 /// Starts them on all processors, as they are started by default: every request must be signed.
 pub fn start_on_all_cores(binaries: &Path, directory: &Path) -> Result<Server> {
     run(binaries, directory, &[], None, ServerProcess::spawn_anywhere)
