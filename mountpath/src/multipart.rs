@@ -4,6 +4,7 @@ use crate::{
     error::StoreError,
     index::{
         entry::{IndexKey, ObjectEntry, split_index_key},
+        page::Wanted,
         row::{Row, watched_parts, watched_upload},
     },
     log::watch::Watch,
@@ -82,7 +83,7 @@ impl ShardStore {
         self.row(Row::Part(upload, number).index_key(bucket)).await
     }
 
-    /// The first parts with numbers above `after`, in order.
+    /// The first parts with numbers above `after`, in order; to be listed, not to be read.
     pub async fn parts(
         &self,
         bucket: BucketId,
@@ -93,7 +94,11 @@ impl ShardStore {
         self.check_available()?;
         let prefix = watched_parts(bucket, upload);
         let from = (after > 0).then(|| Row::Part(upload, after).index_key(bucket));
-        let rows = self.index.first_rows(&prefix, from, limit).await;
+        let wanted = Wanted {
+            limit,
+            without_blocks: true,
+        };
+        let rows = self.index.first_rows(&prefix, from, wanted).await;
         let rows = rows.map_err(|error| self.judge(error))?;
         let numbered = rows.into_iter().filter_map(|(index_key, entry)| {
             match split_index_key(&index_key).and_then(|(_, row)| Row::decode(row)) {

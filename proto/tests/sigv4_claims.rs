@@ -339,6 +339,24 @@ fn a_request_without_a_body_declares_nothing() {
     assert_eq!(declaration.decoded_length, None);
 }
 
+/// What an SDK signs that does not have the body yet.
+#[test]
+fn a_checksum_of_nothing_in_a_query_says_nothing_of_a_body() {
+    let declared = |target: &str, fields: &str| {
+        let text = format!("PUT {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        let head = RequestHead::parse(text.as_bytes()).unwrap().unwrap().0;
+        PayloadDeclaration::from_request(&head).unwrap().checksum.is_some()
+    };
+    const URL: &str = "/b/k?x-amz-sdk-checksum-algorithm=CRC32&x-amz-checksum-crc32=AAAAAA%3D%3D";
+    assert!(!declared(URL, "Content-Length: 1\r\n"));
+    assert!(declared(URL, "Content-Length: 0\r\n"));
+    assert!(declared(URL, "Content-Length: 1\r\nx-amz-checksum-crc32: AAAAAA==\r\n"));
+    assert!(declared(
+        "/b/k?x-amz-checksum-crc32=AAAAAQ%3D%3D",
+        "Content-Length: 1\r\n"
+    ));
+}
+
 #[test]
 fn a_presigned_url_may_declare_the_digest_in_its_query() {
     let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

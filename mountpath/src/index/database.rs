@@ -5,7 +5,7 @@ use super::{
     backend::{Backend, ChecksummedFile},
     block_file::BlockFile,
     entry::{BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry},
-    page,
+    page::{self, Wanted},
     tables::{Reader, STATE},
 };
 pub use super::{
@@ -161,10 +161,10 @@ impl Database {
         &self,
         prefix: &[u8],
         after: Option<&[u8]>,
-        limit: usize,
+        wanted: Wanted,
         overlays: &[Memtable],
     ) -> Result<Vec<(IndexKey, Arc<ObjectEntry>)>, DatabaseError> {
-        self.read(|reader| page::first_rows(reader, prefix, after, limit, overlays))
+        self.read(|reader| page::first_rows(reader, prefix, after, wanted, overlays))
     }
 
     /// The first upload of which there are parts after this one, as bucket and upload.

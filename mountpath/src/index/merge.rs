@@ -66,6 +66,18 @@ impl Held<'_> {
         }
     }
 
+    /// All of it but, maybe, its block checksums.
+    pub(crate) fn entry_without_blocks(&self) -> Result<Arc<ObjectEntry>, WireError> {
+        match self.object {
+            Object::Row(row) => {
+                let mut entry = ObjectEntry::decode(self.key, row)?;
+                entry.meta.block_checksums = Vec::new();
+                Ok(Arc::new(entry))
+            }
+            Object::Entry(entry) => Ok(Arc::clone(entry)),
+        }
+    }
+
     /// All of it.
     pub(crate) fn entry(&self) -> Result<Arc<ObjectEntry>, WireError> {
         match self.object {

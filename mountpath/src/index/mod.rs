@@ -12,7 +12,7 @@ pub mod error;
 mod file_header;
 pub mod indexed;
 mod merge;
-mod page;
+pub mod page;
 pub mod recent;
 pub mod row;
 mod tables;
@@ -28,6 +28,7 @@ use crate::{
         database::{Applied, Changes, Totals},
         entry::{BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry},
         indexed::Indexed,
+        page::Wanted,
         recent::{Merging, Recent},
         row::{NUMBERED_ROWS, name_prefix, newest_key, object_key},
         threads::IndexThreads,
@@ -44,6 +45,12 @@ use std::{
     cell::{Cell, RefCell},
     collections::{HashMap, HashSet},
     sync::Arc,
+};
+
+/// The first row, to be read.
+const ONE_WHOLE: Wanted = Wanted {
+    limit: 1,
+    without_blocks: false,
 };
 
 /// The index of a shard, on its core.
@@ -145,7 +152,7 @@ impl ShardIndex {
                 return Ok(Some(entry));
             }
             let generation = self.generation.get();
-            let found = self.first_rows(&name, None, 1).await?;
+            let found = self.first_rows(&name, None, ONE_WHOLE).await?;
             if self.generation.get() == generation || !is_current() {
                 let newest = found.into_iter().next().map(|(_, entry)| entry);
                 if let Some(entry) = newest.as_ref().filter(|_| is_current()) {
@@ -161,12 +168,12 @@ impl ShardIndex {
         &self,
         prefix: &[u8],
         after: Option<IndexKey>,
-        limit: usize,
+        wanted: Wanted,
     ) -> Result<Vec<(IndexKey, Arc<ObjectEntry>)>, StoreError> {
         let overlays = self.recent.borrow().overlays();
         let prefix = prefix.to_vec();
         self.threads
-            .read(move |database| database.first_rows(&prefix, after.as_deref(), limit, &overlays))
+            .read(move |database| database.first_rows(&prefix, after.as_deref(), wanted, &overlays))
             .await
     }
 

@@ -143,12 +143,21 @@ fn listed_upload(held: &Held<'_>, key: &str, upload: UploadId) -> Result<ListEnt
     }))
 }
 
+/// How many rows are wanted, and how much of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// At most so many.
+    pub limit: usize,
+    /// Entries may lack their block checksums: of ten thousand parts they would take gigabytes.
+    pub without_blocks: bool,
+}
+
 /// The first rows whose index keys begin with `prefix` and are greater than `after`.
 pub(crate) fn first_rows(
     reader: &Reader,
     prefix: &[u8],
     after: Option<&[u8]>,
-    limit: usize,
+    wanted: Wanted,
     overlays: &[Memtable],
 ) -> Result<Vec<(IndexKey, Arc<ObjectEntry>)>, DatabaseError> {
     let mut rows = Vec::new();
@@ -160,9 +169,15 @@ pub(crate) fn first_rows(
     };
     let from = after.map_or(Bound::Included(prefix), Bound::Excluded);
     let mut merge = Merge::open(reader, (bucket, *kind), from, overlays)?;
-    while rows.len() < limit {
+    while rows.len() < wanted.limit {
         match merge.held()? {
-            Some(held) if held.key.starts_with(prefix) => rows.push((held.key.into(), held.entry()?)),
+            Some(held) if held.key.starts_with(prefix) => {
+                let entry = match wanted.without_blocks {
+                    true => held.entry_without_blocks()?,
+                    false => held.entry()?,
+                };
+                rows.push((held.key.into(), entry));
+            }
             _ => break,
         }
         merge.step()?;

@@ -2,7 +2,7 @@
 
 pub use super::checksum_headers::{checksum_mismatch, wants_checksum};
 use super::{
-    checksum_headers::{checksum, invalid, second_checksum, trailer},
+    checksum_headers::{checksum, invalid, is_of_unknown_body, second_checksum, trailer},
     sigv4::from_hex,
 };
 use crate::{
@@ -100,6 +100,10 @@ impl PayloadDeclaration {
         };
         declaration.check_combination(head, declared.is_some())?;
         declaration.decoded_length = declaration.read_decoded_length(head)?;
+        let is_of_another = |checksum: &Checksum| is_of_unknown_body(head, checksum);
+        if declaration.decoded_length != Some(0) && declaration.checksum.as_ref().is_some_and(is_of_another) {
+            declaration.checksum = None;
+        }
         Ok(declaration)
     }
 
