@@ -438,39 +438,3 @@ fn a_reader_keeps_what_it_reads() {
     assert!(got == whole);
     store.get("readers", "key").expect_error(404, "NoSuchKey");
 }
-
-/// Uploads that nobody finished keep no bucket from being deleted, and their parts go with it.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html>
-#[test]
-fn unfinished_uploads_go_with_their_bucket() {
-    let store = Store::start();
-    store.make_bucket("unfinished");
-    let body = random::bytes(1, PART_MIN);
-    for key in ["one", "two", "three"] {
-        Upload::begin(&store, "unfinished", key).part(1, &body);
-    }
-    assert_eq!(blobs(&store.data()), 3);
-    store.send(Request::bucket("DELETE", "unfinished")).expect_status(204);
-    // The parts are forgotten with the merge after the one that learns of it.
-    for _ in 0..300 {
-        if blobs(&store.data()) == 0 {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
-    panic!("the parts are still there");
-}
-
-/// Blob files below a directory.
-fn blobs(directory: &std::path::Path) -> usize {
-    let mut count = 0;
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            count += blobs(&path);
-        } else if path.extension().is_some_and(|extension| extension == "blob") {
-            count += 1;
-        }
-    }
-    count
-}

@@ -1,21 +1,23 @@
 //! One transaction of the index: newer records in, what they replace out, and the books kept right.
 
+mod uploads;
+
 use super::{
     entry::{
         BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry, ObjectHead, Tombstone, decode_sequence,
         split_index_key,
     },
     error::DatabaseError,
-    row::{PART_ROWS, watched_parts},
+    row::PART_ROWS,
     tables::{Bytes, State, Totals, WriteTables},
 };
 use crate::record::Placement;
 use proto::{
-    s3::{bucket::BucketId, listing::prefix_successor, version::UploadId},
+    s3::{bucket::BucketId, version::UploadId},
     wire::WireError,
 };
 use redb::{AccessGuard, ReadableTable, Table, Value, WriteTransaction};
-use std::{collections::BTreeMap, ops::Bound, time::Instant};
+use std::{collections::BTreeMap, time::Instant};
 
 /// What a transaction puts into the index.
 #[derive(Debug, Default, Clone, Copy)]
@@ -213,42 +215,6 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// A row does not keep an upload any more. What was made of the upload may have taken it over.
-    fn give_up_upload(&mut self, index_key: &IndexKey, upload: UploadId) -> Result<(), DatabaseError> {
-        let keeper = match self.uploads.get(&upload.0) {
-            Some(keeper) => keeper.clone(),
-            None => self.tables.uploads.get(upload.0)?.map(|row| row.value().into()),
-        };
-        if keeper.is_none_or(|keeper| keeper == *index_key) {
-            self.uploads.insert(upload.0, None);
-            if let Some((bucket, _)) = split_index_key(index_key) {
-                self.doomed_uploads.push((bucket, upload));
-            }
-        }
-        Ok(())
-    }
-
-    /// Forgets the parts of an upload.
-    fn drop_parts(&mut self, bucket: BucketId, upload: UploadId) -> Result<(), DatabaseError> {
-        let from = watched_parts(bucket, upload);
-        let until = prefix_successor(&from);
-        let until = until.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut parts = Vec::new();
-        for row in self.tables.objects.range::<&[u8]>((Bound::Included(&*from), until))? {
-            let (key, row) = row?;
-            parts.push((key.value().to_vec(), ObjectHead::decode(row.value())?));
-        }
-        for (index_key, head) in parts {
-            self.tables.objects.remove(index_key.as_slice())?;
-            self.died(head.home, head.footprint);
-            if let Some(blob) = head.placement.blob() {
-                self.blobs.insert(blob, None);
-                self.doomed.push(blob);
-            }
-        }
-        Ok(())
-    }
-
     fn count(&mut self, size: u64) -> Result<(), DatabaseError> {
         let totals = &mut self.state.totals;
         totals.objects = totals.objects.checked_add(1).ok_or_else(miscounted)?;
@@ -320,16 +286,7 @@ impl Work<'_> {
                 }
             }
         }
-        for (upload, index_key) in &self.uploads {
-            match index_key {
-                Some(index_key) => {
-                    self.tables.uploads.insert(upload, &**index_key)?;
-                }
-                None => {
-                    self.tables.uploads.remove(upload)?;
-                }
-            }
-        }
+        self.finish_uploads()?;
         let mut segments = Vec::new();
         for (segment, (came, went)) in &self.segments {
             let before = self.tables.segments.get(segment)?.map(|row| row.value());
