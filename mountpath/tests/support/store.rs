@@ -18,7 +18,7 @@ use proto::{
     limits::BLOCK_BYTES,
     s3::{
         bucket::BucketId,
-        listing::{ListEntry, ListPage, ListQuery},
+        listing::{ListEntry, ListPage, ListQuery, ListScope},
         object::ObjectHeaders,
         version::{UploadId, VersionId, Versioning},
     },
@@ -63,6 +63,17 @@ pub enum Body {
     Blob,
     /// As the parts of an upload, one of them twice and one that is not chosen.
     Parts,
+}
+
+/// The bucket that keeps versions in these tests: what a key holds there is its newest version, and a deletion makes a
+/// delete marker.
+const VERSIONED: BucketId = BucketId(2);
+
+fn versioning(bucket: BucketId) -> Versioning {
+    match bucket == VERSIONED {
+        true => Versioning::Enabled,
+        false => Versioning::Unversioned,
+    }
 }
 
 /// How a store is opened.
@@ -251,7 +262,7 @@ impl Store {
         let key = key.as_bytes().to_vec();
         let made = self
             .engine
-            .complete_upload(bucket, key, Versioning::Unversioned, upload, decide)
+            .complete_upload(bucket, key, versioning(bucket), upload, decide)
             .await?;
         assert!(made.is_ok_and(|made| made.is_some()), "the upload is gone");
         Ok(())
@@ -278,6 +289,11 @@ impl Store {
     }
 
     pub fn submit(&self, bucket: BucketId, key: &str, change: Change) -> Waiting {
+        let change = match change {
+            Change::Put(_, meta, payload) => Change::Put(NewVersion::from(versioning(bucket)), meta, payload),
+            Change::Delete(VersionId::Null) if bucket == VERSIONED => Change::Mark(NewVersion::Numbered, 1),
+            change => change,
+        };
         Waiting(self.engine.submit(bucket, key.as_bytes().to_vec(), change))
     }
 
@@ -304,7 +320,10 @@ impl Store {
 
     /// Whether the object a key holds lies in a blob.
     pub async fn is_blob(&self, bucket: BucketId, key: &str) -> Result<bool, StoreError> {
-        let entry = self.engine.lookup(bucket, key.as_bytes()).await?;
+        let entry = self
+            .engine
+            .find(bucket, key.as_bytes(), versioning(bucket), None)
+            .await?;
         Ok(entry.is_some_and(|entry| matches!(entry.placement, Placement::Blob { .. })))
     }
 
@@ -314,7 +333,12 @@ impl Store {
 
     /// The object a key holds now, to be read later: changes do not change what is read.
     pub async fn reader(&self, bucket: BucketId, key: &str) -> Result<Option<Reader>, StoreError> {
-        let object = self.engine.open_object(bucket, key.as_bytes()).await?;
+        let found = self
+            .engine
+            .find(bucket, key.as_bytes(), versioning(bucket), None)
+            .await?;
+        let entry = found.filter(|entry| !entry.is_delete_marker());
+        let object = entry.map(|entry| self.engine.open_entry(bucket, entry)).transpose()?;
         Ok(object.map(|object| Reader {
             engine: Rc::clone(&self.engine),
             bucket,
@@ -331,7 +355,14 @@ impl Store {
     }
 
     pub async fn list(&self, bucket: BucketId, query: &ListQuery) -> Result<ListPage, StoreError> {
-        self.engine.page(bucket, query).await
+        let query = ListQuery {
+            scope: match versioning(bucket) {
+                Versioning::Unversioned => ListScope::Objects,
+                _ => ListScope::Newest,
+            },
+            ..query.clone()
+        };
+        self.engine.page(bucket, &query).await
     }
 
     /// All keys of a bucket with their ETags, in pages of `limit`.
