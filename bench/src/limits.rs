@@ -150,8 +150,14 @@ pub const LIST_FILL_CLIENTS: usize = 256;
 pub const LIST_FILL_STEPS: u64 = 50_000;
 /// How long one page is asked for again and again.
 pub const LIST_PAGE_WINDOW: Duration = Duration::from_secs(2);
-/// The start of a page in which a listing's continuation stands.
-pub const LIST_PAGE_START_BYTES: usize = 4096;
+/// Before `list` measures, the server must have been at rest for this long, with nothing left to merge...
+pub const SETTLE_PAUSE: Duration = Duration::from_secs(1);
+/// ... which is when it uses no more than this share of a processor...
+pub const SETTLED_BUSY_MAX: f64 = 0.02;
+/// ... or this time has passed.
+pub const SETTLE_MAX: Duration = Duration::from_secs(90);
+/// The start of an XML answer, in which all but its entries stands.
+pub const XML_START_BYTES: usize = 4096;
 
 /// The smallest part of a multipart upload but the last, and how large those of `objects` are
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>).

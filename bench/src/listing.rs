@@ -3,7 +3,7 @@
 use crate::{
     cell::BUCKET_PATH,
     error::{BenchError, Result},
-    limits::{LIST_PAGE_NAMES, LIST_PAGE_START_BYTES},
+    limits::{LIST_PAGE_NAMES, XML_START_BYTES},
     loadgen::{
         histogram::Histogram,
         request::{Method, Request},
@@ -178,7 +178,7 @@ fn document(body: &[u8]) -> Result<&str> {
 
 /// Where the listing goes on, which stands before the names.
 fn continuation(document: &str) -> Option<&str> {
-    let start = document.get(..LIST_PAGE_START_BYTES).unwrap_or(document);
+    let start = document.get(..XML_START_BYTES).unwrap_or(document);
     text_of(start, "NextContinuationToken")
 }
 

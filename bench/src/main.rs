@@ -14,6 +14,7 @@ mod listing;
 mod loadgen;
 mod machine;
 mod measure;
+mod object_client;
 mod output;
 mod progress;
 mod report;

@@ -2,7 +2,7 @@
 
 use crate::{
     error::Result,
-    limits::{DRAIN_MAX, WARM_UP, WINDOW_MAX},
+    limits::{DRAIN_MAX, SETTLE_MAX, SETTLE_PAUSE, SETTLED_BUSY_MAX, WARM_UP, WINDOW_MAX},
     loadgen::{
         generator::{LoadGenerator, Tally, poller},
         plan::Plan,
@@ -10,7 +10,7 @@ use crate::{
     server::{cpu, process::Server},
 };
 use serde::Serialize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the clients of one plan saw.
 #[derive(Debug, Clone, Serialize)]
@@ -218,6 +218,20 @@ impl Served {
             p99_ms: milliseconds(0.99),
         }
     }
+}
+
+/// Waits until `server` has nothing more to do of what it was given. Returns how long that took, in seconds.
+pub fn settle(server: &Server) -> Result<f64> {
+    let begun = Instant::now();
+    while begun.elapsed() < SETTLE_MAX {
+        let before = server.cpu_used()?;
+        std::thread::sleep(SETTLE_PAUSE);
+        let used: Duration = processor_times(server, &before)?.iter().map(|(_, used)| *used).sum();
+        if used < SETTLE_PAUSE.mul_f64(SETTLED_BUSY_MAX) {
+            break;
+        }
+    }
+    Ok(begun.elapsed().as_secs_f64())
 }
 
 /// Processor time used by each process of `server` since `before` was read.

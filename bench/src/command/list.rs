@@ -15,7 +15,7 @@ use crate::{
         request::{Method, Pattern},
     },
     machine::{self, Workspace},
-    measure::{Spread, median},
+    measure::{Spread, median, settle},
     output::{self, print_heading},
     progress::Progress,
     report::{number, range},
@@ -51,6 +51,8 @@ struct Report {
     goal_names_per_s: f64,
     /// How fast the bucket was filled, objects a second.
     filled_per_s: f64,
+    /// How long the server then worked on by itself, in seconds.
+    settled_s: f64,
     /// All pages to the end, by round.
     all: Vec<Listed>,
     /// One page, again and again.
@@ -74,6 +76,8 @@ pub fn run(flags: &List) -> Result<()> {
     fill(&server, workspace.path(), flags.names, &progress)?;
     let filled_per_s = flags.names as f64 / begun.elapsed().as_secs_f64();
     rustix::fs::sync();
+    progress.say("waiting until the index is merged");
+    let settled_s = settle(&server)?;
     let signer = Signer::of(&corelane::data(workspace.path()))?;
     let mut lister = Lister::open(&server, &signer)?;
     let mut report = Report {
@@ -82,6 +86,7 @@ pub fn run(flags: &List) -> Result<()> {
         names_a_page: LIST_PAGE_NAMES,
         goal_names_per_s: LIST_GOAL_NAMES_PER_S,
         filled_per_s,
+        settled_s,
         all: Vec::new(),
         pages: Vec::new(),
     };
@@ -209,11 +214,13 @@ impl Report {
         println!("\n{}", table.render());
         let reached = Spread::of(self.all.iter().map(|listed| listed.names_per_s / self.goal_names_per_s));
         println!(
-            "Goal: {} names/s through all pages; reached: {} of it {}\nThe bucket was filled with {} PUT/s.",
+            "Goal: {} names/s through all pages; reached: {} of it {}\nThe bucket was filled with {} PUT/s; {} s later the server was \
+             at rest.",
             number(self.goal_names_per_s, 0),
             number(reached.median, 2),
             range(&reached),
-            number(self.filled_per_s, 0)
+            number(self.filled_per_s, 0),
+            number(self.settled_s, 0)
         );
     }
 }

@@ -2,34 +2,20 @@
 
 use super::{Common, Windows};
 use crate::{
-    cell::BUCKET_PATH,
     contention::{self, Contended, Manner, Parties},
-    error::{BenchError, Result},
-    limits::{
-        CLIENT_CORE, COPY_BYTES_MAX, LIST_PAGE_START_BYTES, OBJECTS_SPARE_BYTES, OPEN_FILES, PART_BYTES_MAX,
-        PART_BYTES_MIN,
-    },
-    loadgen::{
-        histogram::Histogram,
-        request::{Method, Pattern, Payload, Request},
-    },
+    error::Result,
+    limits::{CLIENT_CORE, COPY_BYTES_MAX, OPEN_FILES, PART_BYTES_MAX, PART_BYTES_MIN},
     machine::{self, Workspace},
     measure::median,
+    object_client::{Client, Copied, Multipart},
     output::{self, print_heading},
     progress::Progress,
     report::number,
-    server::{corelane, process::Server},
-    session::{Reply, Session},
+    server::corelane,
     signature::Signer,
     table::Table,
-    xml_text::text_of,
 };
 use serde::Serialize;
-use std::{
-    fmt::Write,
-    path::Path,
-    time::{Duration, Instant},
-};
 
 /// Measure CompleteMultipartUpload, CopyObject beside copying through the client, and conditional PUTs of one key
 #[derive(Debug, clap::Args)]
@@ -73,26 +59,6 @@ struct Report {
     conditions: Vec<Series>,
 }
 
-/// One multipart upload.
-#[derive(Debug, Serialize)]
-struct Multipart {
-    create_ms: f64,
-    part_p50_ms: f64,
-    part_p99_ms: f64,
-    /// Of all parts, one after the other.
-    megabytes_per_s: f64,
-    complete_ms: f64,
-    /// DELETE of the object.
-    delete_ms: f64,
-}
-
-/// One copy each way, in MB (10^6 bytes) of the object a second.
-#[derive(Debug, Serialize)]
-struct Copied {
-    inside_megabytes_per_s: f64,
-    through_client_megabytes_per_s: f64,
-}
-
 /// All rounds of one manner and number of clients.
 #[derive(Debug, Serialize)]
 struct Series {
@@ -111,8 +77,7 @@ pub fn run(flags: &Objects) -> Result<()> {
     let workspace = Workspace::create(&flags.common.directory())?;
     let server = corelane::start_verifying(&flags.common.binaries(), workspace.path())?;
     let mut client = Client::open(&server, workspace.path())?;
-    let request = client.sign(Method::Put, "", &[], &[], Some(Payload::of(Vec::new())));
-    client.send(&request)?;
+    client.create_bucket()?;
     let mut report = Report::new(flags);
     let rounds = flags.windows.count();
     let mut progress = Progress::new(rounds * (3 + MANNERS.len() * flags.connections.len()));
@@ -162,159 +127,6 @@ pub fn run(flags: &Objects) -> Result<()> {
         report.print(warning, flags);
         Ok(())
     }
-}
-
-/// One client that signs.
-struct Client<'a> {
-    server: &'a Server,
-    directory: &'a Path,
-    signer: Signer,
-    authority: String,
-    session: Session,
-    pattern: Pattern,
-    body: Vec<u8>,
-}
-
-impl<'a> Client<'a> {
-    fn open(server: &'a Server, directory: &'a Path) -> Result<Self> {
-        Ok(Self {
-            server,
-            directory,
-            signer: Signer::of(&corelane::data(directory))?,
-            authority: server.address().to_string(),
-            session: Session::open(server.address())?,
-            pattern: Pattern::new(),
-            body: Vec::new(),
-        })
-    }
-
-    fn require_space(&self, bytes: u64) -> Result<()> {
-        machine::require_space(self.directory, bytes + OBJECTS_SPARE_BYTES).map_err(|error| {
-            BenchError::Usage(format!(
-                "{error} (--parts, --part-bytes, --copy-bytes; what was removed before may still be there)"
-            ))
-        })
-    }
-
-    fn sign(
-        &self,
-        method: Method,
-        key: &str,
-        query: &[(&str, &str)],
-        headers: &[(&str, &str)],
-        payload: Option<Payload>,
-    ) -> Request {
-        let path = match key {
-            "" => BUCKET_PATH.to_owned(),
-            key => format!("{BUCKET_PATH}/{key}"),
-        };
-        let signer = &self.signer;
-        signer.request_with_query(method, &self.authority, (&path, query), headers, payload)
-    }
-
-    /// The answer, and how long it took.
-    fn send(&mut self, request: &Request) -> Result<(Reply, Duration)> {
-        let begun = Instant::now();
-        let reply = self.session.done(request, &mut self.body);
-        let reply = reply.map_err(|error| self.server.explain(error))?;
-        Ok((reply, begun.elapsed()))
-    }
-
-    /// The text of an element of the last answer; an answer of an error is no success, whatever its status.
-    fn answered(&self, tag: &str) -> Result<String> {
-        let start = self.body.get(..LIST_PAGE_START_BYTES).unwrap_or(&self.body);
-        let text = String::from_utf8_lossy(start);
-        let found = text_of(&text, tag).map(str::to_owned);
-        found.ok_or_else(|| BenchError::Answer {
-            server: self.authority.clone(),
-            what: format!("no {tag}"),
-            text: text.into_owned(),
-        })
-    }
-
-    fn multipart(&mut self, parts: u16, part_bytes: u64) -> Result<Multipart> {
-        self.signer = Signer::of(&corelane::data(self.directory))?;
-        rustix::fs::sync();
-        let create = self.sign(
-            Method::Post,
-            "multipart",
-            &[("uploads", "")],
-            &[],
-            Some(Payload::of(Vec::new())),
-        );
-        let (_, create) = self.send(&create)?;
-        let upload = self.answered("UploadId")?;
-        let mut latency = Histogram::default();
-        let mut list = String::from("<CompleteMultipartUpload>");
-        let begun = Instant::now();
-        for number in 1..=parts {
-            let text = number.to_string();
-            let query = [("partNumber", text.as_str()), ("uploadId", upload.as_str())];
-            let payload = self.pattern.payload(usize::from(number), part_bytes);
-            let request = self.sign(Method::Put, "multipart", &query, &[], Some(payload));
-            let (reply, took) = self.send(&request)?;
-            latency.record(took);
-            let etag = reply.etag.unwrap_or_default();
-            let _infallible = write!(list, "<Part><PartNumber>{text}</PartNumber><ETag>{etag}</ETag></Part>");
-        }
-        let seconds = begun.elapsed().as_secs_f64();
-        list.push_str("</CompleteMultipartUpload>");
-        let query = [("uploadId", upload.as_str())];
-        let request = self.sign(
-            Method::Post,
-            "multipart",
-            &query,
-            &[],
-            Some(Payload::of(list.into_bytes())),
-        );
-        let (_, complete) = self.send(&request)?;
-        self.answered("ETag")?;
-        let remove = self.sign(Method::Delete, "multipart", &[], &[], None);
-        let (_, delete) = self.send(&remove)?;
-        let share = |share| latency.quantile(share).map_or(f64::NAN, milliseconds);
-        Ok(Multipart {
-            create_ms: milliseconds(create),
-            part_p50_ms: share(0.5),
-            part_p99_ms: share(0.99),
-            megabytes_per_s: (u64::from(parts) * part_bytes) as f64 / 1e6 / seconds,
-            complete_ms: milliseconds(complete),
-            delete_ms: milliseconds(delete),
-        })
-    }
-
-    fn copies(&mut self, bytes: u64) -> Result<Copied> {
-        self.signer = Signer::of(&corelane::data(self.directory))?;
-        let payload = self.pattern.payload(0, bytes);
-        let source = self.sign(Method::Put, "source", &[], &[], Some(payload.clone()));
-        self.send(&source)?;
-        rustix::fs::sync();
-        let named = format!("{BUCKET_PATH}/source");
-        let headers = [("x-amz-copy-source", named.as_str())];
-        let copy = self.sign(Method::Put, "copy", &[], &headers, Some(Payload::of(Vec::new())));
-        let (_, inside) = self.send(&copy)?;
-        self.answered("ETag")?;
-        rustix::fs::sync();
-        let get = self.sign(Method::Get, "source", &[], &[], None);
-        let put = self.sign(Method::Put, "copy", &[], &[], Some(payload.clone()));
-        let mut to = Session::open(self.server.address())?;
-        let begun = Instant::now();
-        let passed = self.session.pass_on(&get, &mut to, &put);
-        passed.map_err(|error| self.server.explain(error))?;
-        let through_client = begun.elapsed();
-        for key in ["copy", "source"] {
-            let remove = self.sign(Method::Delete, key, &[], &[], None);
-            self.send(&remove)?;
-        }
-        let rate = |took: Duration| bytes as f64 / 1e6 / took.as_secs_f64();
-        Ok(Copied {
-            inside_megabytes_per_s: rate(inside),
-            through_client_megabytes_per_s: rate(through_client),
-        })
-    }
-}
-
-fn milliseconds(took: Duration) -> f64 {
-    took.as_secs_f64() * 1e3
 }
 
 impl Report {
