@@ -4,7 +4,7 @@ use quick_xml::{
     Writer,
     events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event},
 };
-use std::{borrow::Cow, fmt::Display};
+use std::{borrow::Cow, fmt::Display, io::Write};
 
 const NAMESPACE: (&str, &str) = ("xmlns", "http://s3.amazonaws.com/doc/2006-03-01/");
 
@@ -41,7 +41,9 @@ impl Document {
     }
     /// An element with others inside.
     pub(super) fn element(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
-        self.element_with_attributes(name, &[], content);
+        self.raw(&["<", name, ">"]);
+        content(self);
+        self.raw(&["</", name, ">"]);
     }
     /// An element with attributes.
     pub(super) fn element_with_attributes(
@@ -58,7 +60,7 @@ impl Document {
     /// An element of text.
     pub(super) fn text(&mut self, name: &str, text: &str) {
         if text.is_empty() {
-            self.event(Event::Empty(BytesStart::new(name)));
+            self.raw(&["<", name, "/>"]);
         } else {
             self.element(name, |document| document.characters(text));
         }
@@ -66,14 +68,17 @@ impl Document {
     /// An element of text in double quotes.
     pub(super) fn quoted(&mut self, name: &str, text: &str) {
         self.element(name, |document| {
-            document.characters("\"");
+            document.raw(&["&quot;"]);
             document.characters(text);
-            document.characters("\"");
+            document.raw(&["&quot;"]);
         });
     }
     /// An element of a number.
     pub(super) fn number(&mut self, name: &str, number: impl Display) {
-        self.text(name, &number.to_string());
+        self.element(name, |document| {
+            // Writing to a Vec does not fail.
+            let _ = write!(document.writer.get_mut(), "{number}");
+        });
     }
     /// The bytes.
     pub(super) fn finish(self) -> Vec<u8> {
@@ -81,7 +86,14 @@ impl Document {
     }
 
     fn characters(&mut self, text: &str) {
-        self.event(Event::Text(BytesText::from_escaped(escaped(text))));
+        self.raw(&[&escaped(text)]);
+    }
+    /// Markup, and text that needs no escape: a listing has a dozen of these a name, and events cost more than they do.
+    fn raw(&mut self, pieces: &[&str]) {
+        let out = self.writer.get_mut();
+        for piece in pieces {
+            out.extend_from_slice(piece.as_bytes());
+        }
     }
     fn event(&mut self, event: Event<'_>) {
         // Writing to a Vec does not fail.
@@ -92,7 +104,8 @@ impl Document {
 /// Text with markup escaped. Characters that XML 1.0 does not allow, and line ends and tabs, which parsers change, become
 /// character references, as AWS writes them.
 fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(needs_escape) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"');
+    if text.bytes().all(is_plain) || !text.chars().any(needs_escape) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
