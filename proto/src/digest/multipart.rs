@@ -12,7 +12,6 @@ use crate::{
     http::head::RequestHead,
     wire::{Decoder, Encoder, WireError},
 };
-use crc_fast::{CrcAlgorithm, checksum_combine};
 
 /// What CreateMultipartUpload says of the checksums to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,24 +110,76 @@ pub fn combine_crc<'a>(
     algorithm: ChecksumAlgorithm,
     pieces: impl IntoIterator<Item = (&'a Checksum, u64)>,
 ) -> Option<Checksum> {
-    let crc = match algorithm {
-        ChecksumAlgorithm::Crc32 => CrcAlgorithm::Crc32IsoHdlc,
-        ChecksumAlgorithm::Crc32c => CrcAlgorithm::Crc32Iscsi,
-        ChecksumAlgorithm::Crc64Nvme => CrcAlgorithm::Crc64Nvme,
-        _ => return None,
-    };
+    let field = CrcField::of(algorithm)?;
     let mut whole = number(&ChecksumHasher::new(algorithm).finish())?;
+    let mut shift: Option<(u64, u64)> = None;
     for (piece, length) in pieces {
         if piece.algorithm != algorithm {
             return None;
         }
-        if length > 0 {
-            whole = checksum_combine(crc, whole, number(piece)?, length);
+        if length == 0 {
+            continue;
         }
+        // Nearly all parts of an upload are of the same size.
+        let factor = match shift {
+            Some((of_length, factor)) if of_length == length => factor,
+            _ => field.shift(length),
+        };
+        shift = Some((length, factor));
+        whole = field.multiply(factor, whole) ^ number(piece)?;
     }
     let bytes = whole.to_be_bytes();
     let value = bytes.get(bytes.len() - algorithm.length()..)?.to_vec();
     Some(Checksum { algorithm, value })
+}
+
+/// Polynomials over two elements modulo a CRC's own, with their bits in reverse, as these CRCs have them: the highest bit is
+/// the coefficient of 1. A CRC of `a` followed by `n` bytes is `a`'s multiplied by x^8n; zlib's `crc32_combine` is the same.
+#[derive(Debug, Clone, Copy)]
+struct CrcField {
+    polynomial: u64,
+    one: u64,
+}
+
+impl CrcField {
+    fn of(algorithm: ChecksumAlgorithm) -> Option<Self> {
+        let polynomial = match algorithm {
+            ChecksumAlgorithm::Crc32 => 0xedb8_8320,
+            ChecksumAlgorithm::Crc32c => 0x82f6_3b78,
+            ChecksumAlgorithm::Crc64Nvme => 0x9a6c_9329_ac4b_c9b5,
+            _ => return None,
+        };
+        let bits = 8 * algorithm.length();
+        Some(Self {
+            polynomial,
+            one: 1 << (bits - 1),
+        })
+    }
+
+    fn multiply(self, a: u64, mut b: u64) -> u64 {
+        let (mut bit, mut product) = (self.one, 0);
+        while bit > 0 {
+            if a & bit > 0 {
+                product ^= b;
+            }
+            b = (b >> 1) ^ if b & 1 > 0 { self.polynomial } else { 0 };
+            bit >>= 1;
+        }
+        product
+    }
+
+    /// x^8n for n bytes.
+    fn shift(self, bytes: u64) -> u64 {
+        let (mut power, mut base, mut left) = (self.one, self.one >> 8, bytes);
+        while left > 0 {
+            if left & 1 > 0 {
+                power = self.multiply(power, base);
+            }
+            base = self.multiply(base, base);
+            left >>= 1;
+        }
+        power
+    }
 }
 
 /// The checksum of parts' checksums, in order: of their values, one after the other.
