@@ -11,6 +11,7 @@ use proto::{
     s3::{
         address::Address,
         config::cors_headers::CorsHeaders,
+        expected_owner,
         name::{BucketName, ObjectKey, Target},
         operation::Operation,
         query::Query,
@@ -51,7 +52,13 @@ impl Request<'_> {
     }
     /// The bucket, if it exists, is in use, and the caller may use it.
     pub fn bucket(&self) -> Result<Rc<BucketRecord>, S3Error> {
-        self.bucket_named(self.bucket_name()?.as_str())
+        let bucket = self.bucket_named(self.bucket_name()?.as_str())?;
+        self.check_owner(&bucket, expected_owner::OF_BUCKET)?;
+        Ok(bucket)
+    }
+    /// Refuses a bucket of another owner than the one the client expects.
+    pub fn check_owner(&self, bucket: &BucketRecord, header: &str) -> Result<(), S3Error> {
+        expected_owner::check(self.head, &self.query, header, &bucket.owner().id)
     }
     /// The same for a bucket that is named elsewhere: by the source of a copy.
     pub fn bucket_named(&self, name: &str) -> Result<Rc<BucketRecord>, S3Error> {

@@ -8,6 +8,7 @@ use proto::{
     s3::{
         bucket::BucketId,
         copy_source::{CopyRange, CopySource},
+        expected_owner,
         operation::Operation,
     },
 };
@@ -21,6 +22,7 @@ pub fn seal(request: &Request<'_>) -> Result<SealedSource, S3Error> {
         _ => None,
     };
     let bucket = request.bucket_named(source.bucket.as_str())?;
+    request.check_owner(&bucket, expected_owner::OF_SOURCE)?;
     let placement = gateway.cluster.owner(BucketId(bucket.id), source.key.as_str())?;
     let grant = Grant::Read {
         bucket: bucket.grant(),

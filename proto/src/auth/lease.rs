@@ -12,6 +12,7 @@ use crate::{
     s3::{
         address::Address,
         bucket::BucketGrant,
+        expected_owner,
         name::{BucketName, Target},
         operation::Operation,
         query::Query,
@@ -87,6 +88,7 @@ impl Lease {
         if target.bucket()?.as_str() != self.bucket.name {
             return None;
         }
+        expected_owner::check(head, &query, expected_owner::OF_BUCKET, &self.bucket.owner_id).ok()?;
         let operation = Operation::parse(head, &target, &query).ok()?;
         if !self.operations.contains(operation) {
             return None;

@@ -6,6 +6,7 @@ pub mod bucket;
 pub mod completion;
 pub mod config;
 pub mod copy_source;
+pub mod expected_owner;
 pub mod listing;
 pub mod merge;
 pub mod name;

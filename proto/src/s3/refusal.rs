@@ -25,8 +25,6 @@ fn check_header(operation: Operation, name: &str, value: &[u8]) -> Result<(), S3
         return Ok(());
     }
     let is_refused = match operation {
-        // There are no account ids, so whose bucket it is cannot be compared; going on would skip a safety check.
-        _ if name.eq_ignore_ascii_case("x-amz-expected-bucket-owner") => true,
         Operation::PutObject => {
             is_condition_of_reads(name) || is_refused_on_write(name, value) || is_refused_on_put_object(name)
         }
@@ -98,10 +96,9 @@ fn is_refused_on_put_object(name: &str) -> bool {
         )
 }
 
-/// What a copy's source is encrypted with, and whose bucket it must be in: there are neither keys nor account ids.
+/// What a copy's source is encrypted with.
 fn is_refused_on_copy(name: &str) -> bool {
-    name.eq_ignore_ascii_case("x-amz-source-expected-bucket-owner")
-        || starts_with_any(name, &["x-amz-copy-source-server-side-encryption-customer-"])
+    starts_with_any(name, &["x-amz-copy-source-server-side-encryption-customer-"])
 }
 
 fn is_refused_on_create_bucket(name: &str, value: &[u8]) -> bool {
