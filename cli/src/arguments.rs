@@ -47,7 +47,10 @@ mod tests {
     fn flags_before_the_command_go_behind_it() {
         for (given, wanted) in [
             ("c --endpoint http://h ls --json", "c ls --endpoint http://h --json"),
-            ("c --endpoint=http://h --json bucket ls", "c bucket --endpoint=http://h --json ls"),
+            (
+                "c --endpoint=http://h --json bucket ls",
+                "c bucket --endpoint=http://h --json ls",
+            ),
             ("c ls --endpoint x", "c ls --endpoint x"),
             ("c --help", "c --help"),
             ("c --json --help", "c --json --help"),

@@ -154,7 +154,18 @@ mod tests {
         for text in ["bck", "s3://bck", "ais://bck", "ais://bck/", "bck/"] {
             assert_eq!(text.parse::<BucketName>().unwrap().as_str(), "bck", "{text}");
         }
-        for text in ["", "/", "s3://", "ais:", "gs://bck", "ais:bck", "bck/key", "Bck", "ab", "s3:///key"] {
+        for text in [
+            "",
+            "/",
+            "s3://",
+            "ais:",
+            "gs://bck",
+            "ais:bck",
+            "bck/key",
+            "Bck",
+            "ab",
+            "s3:///key",
+        ] {
             assert!(text.parse::<BucketName>().is_err(), "{text}");
         }
     }

@@ -62,7 +62,11 @@ impl CliError {
         let message = message.into();
         match (code, status) {
             (
-                "AccessDenied" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" | "AllAccessDisabled",
+                "AccessDenied"
+                | "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+                | "RequestTimeTooSkewed"
+                | "AllAccessDisabled",
                 _,
             )
             | (_, 401 | 403) => Self::Denied(message),

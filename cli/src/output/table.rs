@@ -55,7 +55,9 @@ impl Columns {
             table.add_row(row);
         }
         for (index, width) in self.widths.iter_mut().enumerate() {
-            let Some(column) = table.column_mut(index) else { continue };
+            let Some(column) = table.column_mut(index) else {
+                continue;
+            };
             column.set_padding((0, GAP));
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(*width + GAP)));
             if self.right.contains(&index) {
