@@ -4,6 +4,7 @@ use crate::{
     certificate::CertificateFiles,
     error::{CliError, Result},
     limits::{COMMAND_REQUEST, CONNECT},
+    output::OutputArgs,
 };
 use clap::Args;
 use std::{
@@ -43,9 +44,9 @@ pub struct GlobalArgs {
     /// How the store is reached.
     #[command(flatten)]
     pub connection: ConnectionArgs,
-    /// Print JSON, for programs
-    #[arg(long, global = true)]
-    pub json: bool,
+    /// What is printed, and how.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Where requests go.

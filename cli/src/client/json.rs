@@ -34,7 +34,7 @@ impl Client {
             return Ok(body.to_vec());
         }
         Err(match serde_json::from_slice::<ErrorAnswer>(&body) {
-            Ok(error) => self.refused(&error.code, &error.message),
+            Ok(error) => self.refused(status, &error.code, &error.message),
             Err(_) => self.stranger(status, &body),
         })
     }

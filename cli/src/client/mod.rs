@@ -108,7 +108,7 @@ impl Client {
         let credentials = match from_environment()? {
             Some(credentials) => credentials,
             None => load(&args.data.join("control"))?.ok_or_else(|| {
-                CliError::failed(format!(
+                CliError::Denied(format!(
                     "no credentials: {} holds none; name the store's first data directory with --data, or set \
                      {ACCESS_KEY_VARIABLE} and {SECRET_KEY_VARIABLE}",
                     args.data.display()
@@ -196,35 +196,35 @@ impl Client {
     /// What to say of a request that got no answer.
     pub fn unreachable(&self, error: &reqwest::Error) -> CliError {
         if error.is_timeout() {
-            return CliError::failed(format!(
+            return CliError::Unreachable(format!(
                 "{} did not answer within {} s",
                 self.origin(),
                 COMMAND_REQUEST.as_secs()
             ));
         }
         if let Some(reason) = certificate_error(error) {
-            return CliError::failed(format!(
+            return CliError::Unreachable(format!(
                 "the certificate of {} is not accepted: {reason}; name what signed it, or itself, with --ca FILE",
                 self.origin()
             ));
         }
-        CliError::failed(format!(
+        CliError::Unreachable(format!(
             "no store answers at {}; start one with `corelane serve`, or name its address with --endpoint URL",
             self.origin()
         ))
     }
 
     /// What to say of an error answer.
-    pub fn refused(&self, code: &str, message: &str) -> CliError {
+    pub fn refused(&self, status: StatusCode, code: &str, message: &str) -> CliError {
         let access_key = &self.credentials.access_key;
         let advice = match code {
-            "AccessDenied" => format!(" (signed with {access_key}; only the store's first key may manage keys)"),
+            "AccessDenied" => format!(" (signed with {access_key})"),
             "InvalidAccessKeyId" | "SignatureDoesNotMatch" => {
                 format!(" (signed with {access_key}; are --data and --endpoint of the same store?)")
             }
             _ => String::new(),
         };
-        CliError::failed(format!("{code}: {message}{advice}"))
+        CliError::answered(status.as_u16(), code, format!("{code}: {message}{advice}"))
     }
 
     /// What to say of an answer that no store of this kind gives.

@@ -88,9 +88,9 @@ struct Keys {
 pub fn run(args: &KeyArgs) -> Result<()> {
     let client = Client::new(&args.global.connection)?;
     match &args.command {
-        KeyCommand::Create(create_args) => create(&client, create_args, args.global.json),
-        KeyCommand::Ls => list(&client, args.global.json),
-        KeyCommand::Rm { access_key } => remove(&client, access_key, args.global.json),
+        KeyCommand::Create(create_args) => create(&client, create_args, args.global.output.is_json()),
+        KeyCommand::Ls => list(&client, args.global.output.is_json()),
+        KeyCommand::Rm { access_key } => remove(&client, access_key, args.global.output.is_json()),
     }
 }
 
