@@ -22,6 +22,8 @@ pub const DRAIN: Duration = Duration::from_secs(15);
 pub const READY_LINE_BYTES_MAX: usize = 256 * 1024;
 /// Longest wait for an answer to a command.
 pub const COMMAND_REQUEST: Duration = Duration::from_secs(30);
+/// Longest wait for a connection to the store.
+pub const CONNECT: Duration = Duration::from_secs(10);
 /// Shortest and longest access key.
 pub const ACCESS_KEY_CHARS: std::ops::RangeInclusive<usize> = 3..=128;
 /// Shortest secret key.

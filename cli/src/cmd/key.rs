@@ -2,7 +2,7 @@
 
 use super::serve::credentials::Credentials;
 use crate::{
-    client::{Client, ConnectionArgs},
+    client::{Client, GlobalArgs},
     error::{CliError, Result},
 };
 use clap::{Args, Subcommand};
@@ -32,10 +32,7 @@ pub struct KeyArgs {
     #[command(subcommand)]
     command: KeyCommand,
     #[command(flatten)]
-    connection: ConnectionArgs,
-    /// Print JSON, for programs
-    #[arg(long, global = true)]
-    json: bool,
+    global: GlobalArgs,
 }
 
 #[derive(Subcommand)]
@@ -89,11 +86,11 @@ struct Keys {
 
 /// Runs the command.
 pub fn run(args: &KeyArgs) -> Result<()> {
-    let client = Client::new(&args.connection)?;
+    let client = Client::new(&args.global.connection)?;
     match &args.command {
-        KeyCommand::Create(create_args) => create(&client, create_args, args.json),
-        KeyCommand::Ls => list(&client, args.json),
-        KeyCommand::Rm { access_key } => remove(&client, access_key, args.json),
+        KeyCommand::Create(create_args) => create(&client, create_args, args.global.output.is_json()),
+        KeyCommand::Ls => list(&client, args.global.output.is_json()),
+        KeyCommand::Rm { access_key } => remove(&client, access_key, args.global.output.is_json()),
     }
 }
 
@@ -111,7 +108,7 @@ fn create(client: &Client, args: &CreateArgs, json: bool) -> Result<()> {
         body["access_key"] = json!(given.access_key);
         body["secret_key"] = json!(given.secret_key);
     }
-    let answer: Value = client.send_for(&Method::POST, KEYS_PATH, Some(&body))?;
+    let answer: Value = client.send_for(&Method::POST, KEYS_PATH, &[], Some(&body))?;
     if json {
         println!("{answer}");
         return Ok(());
@@ -130,7 +127,7 @@ fn create(client: &Client, args: &CreateArgs, json: bool) -> Result<()> {
 }
 
 fn list(client: &Client, json: bool) -> Result<()> {
-    let answer: Value = client.send_for(&Method::GET, KEYS_PATH, None)?;
+    let answer: Value = client.send_for(&Method::GET, KEYS_PATH, &[], None)?;
     if json {
         println!("{answer}");
         return Ok(());
@@ -148,7 +145,7 @@ fn list(client: &Client, json: bool) -> Result<()> {
 
 fn remove(client: &Client, access_key: &str, json: bool) -> Result<()> {
     let path = format!("{KEYS_PATH}/{}", percent::encode(access_key.as_bytes(), false));
-    client.send(&Method::DELETE, &path, None)?;
+    client.send(&Method::DELETE, &path, &[], None)?;
     if json {
         println!("{}", json!({"removed": access_key}));
     } else {
