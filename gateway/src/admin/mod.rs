@@ -1,6 +1,7 @@
 //! The admin API under `/v1`, in JSON. It shares the S3 port: no bucket can have a name of two letters. hyper serves it,
 //! one request a connection, from the bytes already read.
 
+mod config;
 mod health;
 mod hyper_io;
 mod keys;
@@ -138,6 +139,16 @@ async fn route(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming, noted:
             metrics::serve(gateway).await
         }
         ("/metrics", _) => not_allowed(),
+        ("/config", Method::Get) => {
+            root_caller(gateway, head, noted)?;
+            config::show(gateway, head.raw_query())?
+        }
+        ("/config", _) if head.method_name() == "PATCH" => {
+            root_caller(gateway, head, noted)?;
+            let body = verified_body(gateway, head, body).await?;
+            config::modify(gateway, &body).await
+        }
+        ("/config", _) => not_allowed(),
         ("/keys", Method::Get) => {
             root_caller(gateway, head, noted)?;
             keys::list(gateway)

@@ -11,9 +11,8 @@ use crate::{
     request::Request,
 };
 use proto::{
-    digest::checksum::ChecksumType,
     error::{ErrorCode, S3Error},
-    s3::{properties::BucketProperties, xml_read},
+    s3::xml_read,
 };
 
 /// Serves it. Buckets made through S3 get MD5 ETags, which every S3 client expects.
@@ -32,7 +31,7 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
         .await?;
     xml_read::create_bucket_configuration(&bytes)?;
     let owner = request.caller.user.name.as_str();
-    let properties = BucketProperties::new(ChecksumType::Md5);
+    let properties = gateway.live.s3_bucket_properties();
     match gateway.catalog.create_bucket(name, owner, properties).await {
         Ok(()) => tracing::info!(bucket = name, user = owner, "bucket created"),
         Err(CatalogError::BucketExists(existing)) => check_existing(request, &existing)?,
