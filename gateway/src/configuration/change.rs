@@ -77,7 +77,11 @@ async fn make(gateway: &Rc<Gateway>, changes: Vec<Change>) -> Result<Vec<Changed
     let not_acting = act(gateway, &before, prepared).await;
     let changed = changes.iter().map(|change| {
         let setting = change.setting;
-        let is_live = setting.applies == Applies::Live && !not_acting.contains(setting.name);
+        // What is as the store runs already needs no restart.
+        let is_live = match setting.applies {
+            Applies::Live => !not_acting.contains(setting.name),
+            Applies::Restart | Applies::Fixed => gateway.configuration.view(setting).pending.is_none(),
+        };
         let changed = Changed {
             name: setting.name,
             value: said.1.value(setting).to_owned(),

@@ -44,7 +44,8 @@ pub fn gather(args: &ServeArgs) -> Result<Layers> {
 fn read(path: &Path, is_named: bool) -> Result<Layer> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => return Ok(Layer::new()),
+        // What is wrong with a data directory is for others to say.
+        Err(error) if is_missing(&error) && !is_named => return Ok(Layer::new()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(CliError::failed(format!(
                 "there is no configuration file {0}; make one with `corelane config template > {0}`",
@@ -54,6 +55,10 @@ fn read(path: &Path, is_named: bool) -> Result<Layer> {
         Err(error) => return Err(unusable(path, &error)),
     };
     file::layer(&text).map_err(|error| CliError::failed(format!("{} {error}", path.display())))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// What environment variables say. An empty one says nothing.
