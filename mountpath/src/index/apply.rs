@@ -205,7 +205,7 @@ impl Work<'_> {
                 .find(&self.tables.overwrites, index_key, |overwrites| overwrites)?;
             return self.set_overwrites(index_key, known.unwrap_or(0).saturating_add(tally.writes));
         }
-        self.set_overwrites(index_key, tally.writes.saturating_sub(1))
+        self.set_overwrites(index_key, tally.alone().saturating_sub(1))
     }
 
     fn set_overwrites(&mut self, index_key: &IndexKey, overwrites: u64) -> Result<(), DatabaseError> {

@@ -19,22 +19,29 @@ pub struct Memtable {
 }
 
 /// How often a null version was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// So many times,
     pub writes: u64,
     /// after the key had held nothing; else on top of what is older than the memtable.
     pub from_nothing: bool,
+    /// On top of at least one write that compaction has copied.
+    pub after_copy: bool,
 }
 
 impl Tally {
-    /// Of a row with one record. What only changes metadata, or is a copy, has another number than its version.
+    /// Of a row with one record. One that only changes metadata has another number than its version.
     fn of_one(latest: &Latest) -> Self {
         let is_write = matches!(latest, Latest::Object(entry) if entry.meta.version_number == entry.sequence);
         Self {
             writes: u64::from(is_write),
-            from_nothing: false,
+            ..Self::default()
         }
+    }
+
+    /// How often the row was written in all, if what is older than the memtable says nothing.
+    pub fn alone(self) -> u64 {
+        self.writes.saturating_add(u64::from(self.after_copy))
     }
 }
 
@@ -44,42 +51,53 @@ impl Memtable {
         Self::default()
     }
 
-    /// Adds a record: newer than all of its row, or the newest in another place.
+    /// Adds a record, newer than all of its row.
     pub fn insert(&mut self, key: IndexKey, latest: Latest) {
+        let of_one = Tally::of_one(&latest);
+        self.insert_tallied(key, latest, of_one, true);
+    }
+
+    /// Adds a copy that compaction has made: as new as any of its row, and no change of it.
+    pub fn insert_copy(&mut self, key: IndexKey, latest: Latest) {
+        let of_copy = Tally {
+            after_copy: matches!(latest, Latest::Object(_)),
+            ..Tally::default()
+        };
+        self.insert_tallied(key, latest, of_copy, false);
+    }
+
+    fn insert_tallied(&mut self, key: IndexKey, latest: Latest, tally: Tally, is_change: bool) {
         if !counts_writes(&key) {
             self.rows.insert(key, latest);
             return;
         }
-        let (sequence, of_one) = (latest.sequence(), Tally::of_one(&latest));
-        let is_object = matches!(latest, Latest::Object(_));
-        let Some(replaced) = self.rows.insert(IndexKey::clone(&key), latest) else {
-            return;
+        let (sequence, is_object) = (latest.sequence(), matches!(latest, Latest::Object(_)));
+        let replaced = self.rows.insert(IndexKey::clone(&key), latest);
+        let before = match &replaced {
+            Some(replaced) if replaced.sequence() == sequence => return,
+            Some(replaced) => self.tally(&key, replaced),
+            None if is_change => return,
+            None => Tally::default(),
         };
-        if replaced.sequence() == sequence {
-            return;
-        }
-        let before = match replaced {
-            Latest::Object(_) => self.tally(&key, &replaced),
-            Latest::Tombstone(_) => Tally {
-                writes: 0,
-                from_nothing: true,
-            },
-        };
-        if is_object {
-            let tally = Tally {
-                writes: before.writes + of_one.writes,
-                ..before
-            };
-            self.tallies.insert(key, tally);
-        } else {
+        if is_change && !is_object {
             self.tallies.remove(&key);
+            return;
         }
+        let tally = Tally {
+            writes: before.writes + tally.writes,
+            from_nothing: before.from_nothing,
+            after_copy: before.after_copy || tally.after_copy,
+        };
+        self.tallies.insert(key, tally);
     }
 
-    /// How often the object that a row holds here was written.
+    /// How often what a row holds here was written.
     pub fn tally(&self, key: &[u8], latest: &Latest) -> Tally {
         let known = self.tallies.get(key).copied();
-        known.unwrap_or_else(|| Tally::of_one(latest))
+        known.unwrap_or_else(|| Tally {
+            from_nothing: matches!(latest, Latest::Tombstone(_)),
+            ..Tally::of_one(latest)
+        })
     }
 }
 

@@ -395,7 +395,7 @@ impl ShardIndex {
         for moved in moved {
             match moved {
                 Indexed::Entry(key, latest) => {
-                    entries.insert(key, latest);
+                    entries.insert_copy(key, latest);
                 }
                 Indexed::Bucket(bucket, state) => buckets.push((bucket, state)),
             }
