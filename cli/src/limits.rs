@@ -26,6 +26,8 @@ pub const DRAIN: Duration = Duration::from_secs(15);
 pub const READY_LINE_BYTES_MAX: usize = 256 * 1024;
 /// Longest wait for an answer to a command.
 pub const COMMAND_REQUEST: Duration = Duration::from_secs(30);
+/// Longest wait for a connection to the store.
+pub const CONNECT: Duration = Duration::from_secs(10);
 /// Shortest and longest access key.
 pub const ACCESS_KEY_CHARS: std::ops::RangeInclusive<usize> = 3..=128;
 /// Shortest secret key.
@@ -39,3 +41,5 @@ pub const CERTIFICATE_DAYS: u64 = 825;
 pub const CERTIFICATE_BACKDATE: Duration = Duration::from_secs(3600);
 /// A certificate that ends in less is spoken of at every start.
 pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Most keys a listing is asked for at once; the store gives no more.
+pub const LIST_PAGE_KEYS: u64 = 1000;
