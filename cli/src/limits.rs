@@ -37,3 +37,5 @@ pub const CERTIFICATE_DAYS: u64 = 825;
 pub const CERTIFICATE_BACKDATE: Duration = Duration::from_secs(3600);
 /// A certificate that ends in less is spoken of at every start.
 pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Most keys a listing is asked for at once; the store gives no more.
+pub const LIST_PAGE_KEYS: u64 = 1000;

@@ -59,7 +59,7 @@ use clap::Parser;
 use config::{Arguments, Flags};
 use gateway::Gateway;
 use log_filter::LogFilter;
-use std::{io::Write, process::ExitCode, rc::Rc, sync::Arc};
+use std::{io::Write, net::SocketAddr, process::ExitCode, rc::Rc, sync::Arc};
 use store::redb::RedbStore;
 use tls::GatewayTls;
 
@@ -138,6 +138,8 @@ async fn run(flags: Flags, log_filter: LogFilter) -> Result<(), String> {
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}; stop what uses the port, or choose another"))?;
     let port = listener.port().map_err(|error| error.to_string())?;
+    // Nobody else sets it.
+    let _ = gateway.listening.set(SocketAddr::new(address.ip(), port));
     let website = match flags.website_address()? {
         Some(address) => Some(server::bind(address).await.map_err(|error| {
             format!("cannot listen on {address}: {error}; stop what uses the port, or choose another website port")

@@ -1,20 +1,13 @@
 //! `/v1/config`: the settings of the store.
 
-use super::Reply;
-use crate::{
-    configuration::change::{ChangeError, change},
-    gateway::Gateway,
-};
+use super::{call::Call, reply::Reply};
+use crate::configuration::change::{ChangeError, change};
 use proto::{
     error::S3Error,
-    s3::query::Query,
     settings::{below, edit::Change, find},
 };
 use serde::Deserialize;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,36 +38,33 @@ impl Value {
 }
 
 /// The settings below `prefix`, or all.
-pub fn show(gateway: &Gateway, raw_query: &str) -> Result<Reply, S3Error> {
-    let query = Query::parse(raw_query)?;
-    let prefix = query.value("prefix").unwrap_or_default();
-    let settings = match below(prefix) {
+pub fn show(call: &Call<'_>) -> Reply {
+    let settings = match below(call.query.value("prefix").unwrap_or_default()) {
         Ok(settings) => settings,
-        Err(error) => return Ok(Reply::error(404, "NoSuchSetting", &error.to_string())),
+        Err(error) => return Reply::error(404, "NoSuchSetting", &error.to_string()),
     };
-    let configuration = &gateway.configuration;
+    let configuration = &call.gateway.configuration;
     let views: Vec<_> = settings
         .into_iter()
         .map(|setting| configuration.view(setting))
         .collect();
-    let answer = serde_json::json!({ "file": configuration.file(), "settings": views });
-    Ok(Reply::json(200, &answer))
+    Reply::json(
+        200,
+        &serde_json::json!({ "file": configuration.file(), "settings": views }),
+    )
 }
 
 /// Sets and resets settings, all or none.
-pub async fn modify(gateway: &Rc<Gateway>, body: &[u8]) -> Reply {
-    let wanted: ChangeConfig = match serde_json::from_slice(body) {
-        Ok(wanted) => wanted,
-        Err(error) => return Reply::error(400, "InvalidRequest", &error.to_string()),
-    };
+pub async fn modify(call: &Call<'_>) -> Result<Reply, S3Error> {
+    let wanted: ChangeConfig = call.json()?;
     let changes = match changes(&wanted) {
         Ok(changes) => changes,
-        Err(message) => return Reply::error(400, "InvalidSetting", &message),
+        Err(message) => return Ok(Reply::error(400, "InvalidSetting", &message)),
     };
-    match change(gateway, changes).await {
+    Ok(match change(call.gateway, changes).await {
         Ok(changed) => Reply::json(200, &serde_json::json!({ "changed": changed })),
         Err(error) => refusal(&error),
-    }
+    })
 }
 
 fn changes(wanted: &ChangeConfig) -> Result<Vec<Change>, String> {

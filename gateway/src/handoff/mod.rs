@@ -64,6 +64,11 @@ impl Handoff {
         self.passes_connections.set(passes_connections);
     }
 
+    /// The identity of the gateway.
+    pub fn gateway(&self) -> Uuid {
+        self.gateway
+    }
+
     /// Whether connections can be passed to a core.
     pub fn reaches(&self, core: &Core) -> bool {
         self.passes_connections.get() && self.channels.borrow().contains_key(&(core.node, core.index))
