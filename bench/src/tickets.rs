@@ -86,6 +86,8 @@ impl Issuer {
             checksum_type: checksum.checksum_type(),
             validate_warm_get: true,
             versioning: proto::s3::version::Versioning::Unversioned,
+            last_modified: proto::s3::properties::LastModified::Mtime,
+            access: proto::s3::properties::Access::ALL,
             has_cors: false,
             ..place.bucket
         };
@@ -230,6 +232,8 @@ mod tests {
                 checksum_type: ChecksumType::Md5,
                 validate_warm_get: true,
                 versioning: proto::s3::version::Versioning::Unversioned,
+                last_modified: proto::s3::properties::LastModified::Mtime,
+                access: proto::s3::properties::Access::ALL,
                 has_cors: false,
                 owner_id: String::new(),
             },

@@ -13,7 +13,7 @@ use crate::{
 };
 use proto::{
     cluster::{handoff::Revocation, map::ShardMap},
-    digest::checksum::ChecksumType,
+    s3::properties::BucketProperties,
     wire::Encoder,
 };
 use std::{
@@ -175,12 +175,12 @@ impl Catalog {
         Some(Rc::clone(&view.users.get(name)?.record))
     }
 
-    /// Makes a bucket.
+    /// Makes a bucket with these properties.
     pub async fn create_bucket(
         &self,
         name: &str,
         owner: &str,
-        checksum_type: ChecksumType,
+        properties: BucketProperties,
     ) -> Result<(), CatalogError> {
         self.check_new_bucket(name, owner)?;
         let record = BucketRecord {
@@ -188,10 +188,15 @@ impl Catalog {
             name: name.to_owned(),
             owner: owner.to_owned(),
             created_unix_ms: unix_ms(),
-            checksum_type: checksum_type.code(),
-            validate_warm_get: true,
+            checksum_type: properties.checksum_type,
+            validate_warm_get: properties.validate_warm_get,
+            last_modified: properties.last_modified,
+            access: properties.access,
             state: BucketState::Active,
-            configuration: BucketConfiguration::default(),
+            configuration: BucketConfiguration {
+                versioning: properties.versioning,
+                ..BucketConfiguration::default()
+            },
         };
         let change = Change {
             key: format!("{BUCKET_PREFIX}{name}"),
@@ -254,12 +259,13 @@ impl Catalog {
         };
         self.replace_bucket(bucket, Some(&changed)).await
     }
-    /// Changes the configuration of a bucket in use. Other changes of it at the same time are kept.
-    pub async fn configure_bucket(
+    /// Changes a bucket in use; returns it as it was before. Other changes of it at the same time are kept, so `change` may
+    /// be called again, with what is there then.
+    pub async fn change_bucket(
         &self,
         bucket: &BucketRecord,
-        change: impl Fn(&mut BucketConfiguration),
-    ) -> Result<(), CatalogError> {
+        change: impl Fn(&mut BucketRecord),
+    ) -> Result<Rc<BucketRecord>, CatalogError> {
         for _ in 0..CONFIGURE_ATTEMPTS_MAX {
             let current = self.bucket(&bucket.name).filter(|current| {
                 // One of the same name that was made since is another bucket.
@@ -267,10 +273,14 @@ impl Catalog {
             });
             let Some(current) = current else { break };
             let mut changed = (*current).clone();
-            change(&mut changed.configuration);
+            change(&mut changed);
+            if changed == *current {
+                return Ok(current);
+            }
             match self.replace_bucket(&current, Some(&changed)).await {
+                Ok(()) => return Ok(current),
                 Err(CatalogError::Changed) => {}
-                other => return other,
+                Err(error) => return Err(error),
             }
         }
         Err(CatalogError::Changed)

@@ -7,6 +7,7 @@ mod answer;
 mod auth;
 mod body;
 mod bucket_configuration;
+mod bucket_properties;
 mod catalog;
 mod certificate;
 mod clock;

@@ -9,6 +9,7 @@ use proto::{
     digest::checksum::ChecksumType,
     s3::{
         bucket::{BucketGrant, BucketId},
+        properties::{Access, BucketProperties, LastModified},
         xml_write::Owner,
     },
 };
@@ -40,11 +41,17 @@ pub struct BucketRecord {
     pub owner: String,
     /// Milliseconds since the epoch.
     pub created_unix_ms: u64,
-    /// `checksum.type`, by `ChecksumType::code`.
-    pub checksum_type: u8,
+    /// `checksum.type`. Like the other properties it is kept as a number, and an unknown one is an error.
+    pub checksum_type: ChecksumType,
     /// `checksum.validate_warm_get`.
     #[serde(default = "on")]
     pub validate_warm_get: bool,
+    /// `last_modified`.
+    #[serde(default)]
+    pub last_modified: LastModified,
+    /// `access`.
+    #[serde(default)]
+    pub access: Access,
     /// See [`BucketState`].
     pub state: BucketState,
     /// What its owner has set.
@@ -63,12 +70,32 @@ impl BucketRecord {
         BucketGrant {
             id: BucketId(self.id),
             name: self.name.clone(),
-            checksum_type: ChecksumType::from_code(self.checksum_type).unwrap_or(ChecksumType::Md5),
+            checksum_type: self.checksum_type,
             validate_warm_get: self.validate_warm_get,
             versioning: self.configuration.versioning,
+            last_modified: self.last_modified,
+            access: self.access,
             has_cors: self.configuration.cors.is_some(),
             owner_id: canonical_id(&self.owner),
         }
+    }
+    /// Its properties.
+    pub fn properties(&self) -> BucketProperties {
+        BucketProperties {
+            checksum_type: self.checksum_type,
+            validate_warm_get: self.validate_warm_get,
+            versioning: self.configuration.versioning,
+            last_modified: self.last_modified,
+            access: self.access,
+        }
+    }
+    /// Gives it other properties.
+    pub fn set_properties(&mut self, properties: &BucketProperties) {
+        self.checksum_type = properties.checksum_type;
+        self.validate_warm_get = properties.validate_warm_get;
+        self.configuration.versioning = properties.versioning;
+        self.last_modified = properties.last_modified;
+        self.access = properties.access;
     }
     /// Its owner as XML names them.
     pub fn owner(&self) -> Owner {
@@ -160,8 +187,52 @@ impl std::fmt::Debug for KeyRecord {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{KeyRecord, UserRecord};
+    use super::{BucketRecord, KeyRecord, UserRecord};
+    use proto::{digest::checksum::ChecksumType, s3::properties::BucketProperties};
+
+    #[test]
+    fn buckets_of_before_have_the_properties_of_new_ones() {
+        let old = r#"{"id":1,"name":"b","owner":"root","created_unix_ms":5,"checksum_type":1,"state":"active"}"#;
+        let bucket: BucketRecord = serde_json::from_str(old).unwrap();
+        assert_eq!(bucket.properties(), BucketProperties::new(ChecksumType::Xxhash));
+        for wrong in [
+            old.replace(":1,\"state", ":9,\"state"),
+            old.replace("\"state", "\"access\":16,\"state"),
+            old.replace("\"state", "\"last_modified\":2,\"state"),
+        ] {
+            assert_ne!(wrong, old);
+            assert!(serde_json::from_str::<BucketRecord>(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn properties_are_kept() {
+        let old = r#"{"id":1,"name":"b","owner":"root","created_unix_ms":5,"checksum_type":1,"state":"active"}"#;
+        let mut bucket: BucketRecord = serde_json::from_str(old).unwrap();
+        let mut properties = bucket.properties();
+        for (name, value) in [
+            ("checksum.type", "sha512"),
+            ("checksum.validate_warm_get", "false"),
+            ("versioning.enabled", "true"),
+            ("last_modified", "atime"),
+            ("access", "ro"),
+        ] {
+            properties
+                .set(BucketProperties::parse_name(name).unwrap(), value)
+                .unwrap();
+        }
+        bucket.set_properties(&properties);
+        let text = serde_json::to_string(&bucket).unwrap();
+        let read: BucketRecord = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.properties(), properties);
+        let grant = read.grant();
+        assert_eq!(
+            (grant.access, grant.last_modified),
+            (properties.access, properties.last_modified)
+        );
+    }
 
     #[test]
     fn canonical_ids_are_64_hex_digits_and_differ() {

@@ -14,7 +14,7 @@ use proto::{
     auth::ticket::TicketKey,
     cluster::map::{CoreAddress, NodeInfo},
     digest::checksum::ChecksumType,
-    s3::address::Domains,
+    s3::{address::Domains, properties::BucketProperties},
 };
 use std::{
     io::Read,
@@ -79,7 +79,7 @@ where
         let store = RedbStore::open(directory.path()).unwrap();
         let catalog = Rc::new(Catalog::open(Box::new(store), root).await.unwrap());
         catalog
-            .create_bucket("bucket", "root", ChecksumType::Md5)
+            .create_bucket("bucket", "root", BucketProperties::new(ChecksumType::Md5))
             .await
             .unwrap();
         let gateway = Rc::new(Gateway::new(

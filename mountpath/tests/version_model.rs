@@ -234,6 +234,7 @@ impl Model {
                 start_after: String::new(),
                 limit,
                 scope,
+                details: false,
             };
             self.steps.push(format!("list {query:?}"));
             let mut found = Vec::new();

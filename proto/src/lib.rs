@@ -9,6 +9,8 @@ pub mod digest;
 pub mod error;
 pub mod http;
 pub mod limits;
+pub mod nearest;
 pub mod s3;
+pub mod settings;
 pub mod tls;
 pub mod wire;

@@ -116,3 +116,20 @@ pub const NEWER_NONCURRENT_VERSIONS_MAX: u32 = 100;
 pub const EXPIRIES_MAX: usize = 2048;
 /// Most routing rules of a website.
 pub const ROUTING_RULES_MAX: usize = 50;
+
+/// Smallest `net.http.read_buffer_size` and `net.http.write_buffer_size`, in bytes.
+pub const HTTP_BUFFER_BYTES_MIN: u64 = 8 * 1024;
+/// Largest of them, in bytes.
+pub const HTTP_BUFFER_BYTES_MAX: u64 = 1024 * 1024;
+/// Most cores of a node.
+pub const CORE_COUNT_MAX: u64 = 1024;
+/// Smallest `node.memory_bytes`, in bytes: what one core needs.
+pub const NODE_MEMORY_BYTES_MIN: u64 = 16 * 1024 * 1024;
+/// Largest of it, in bytes.
+pub const NODE_MEMORY_BYTES_MAX: u64 = 1 << 44;
+/// Longest `scrub.interval_s`, in seconds: ten years.
+pub const SCRUB_INTERVAL_S_MAX: u64 = 3650 * 24 * 3600;
+/// Longest text of a setting, in bytes.
+pub const SETTING_BYTES_MAX: usize = 8 * 1024;
+/// Largest configuration file, in bytes.
+pub const CONFIGURATION_BYTES_MAX: usize = 256 * 1024;

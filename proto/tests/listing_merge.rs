@@ -23,6 +23,7 @@ fn object(key: &str) -> ListedObject {
         etag: String::new(),
         checksum: None,
         storage_class: None,
+        details: None,
     }
 }
 

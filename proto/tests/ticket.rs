@@ -303,6 +303,7 @@ fn grants() -> Vec<Grant> {
                     after: Some(VersionId::Number(7)),
                 },
                 limit: 1000,
+                details: true,
             },
         },
         Grant::DeleteBatch {
@@ -386,6 +387,8 @@ fn bucket() -> BucketGrant {
         checksum_type: ChecksumType::Md5,
         validate_warm_get: true,
         versioning: corelane_proto::s3::version::Versioning::Unversioned,
+        last_modified: corelane_proto::s3::properties::LastModified::Mtime,
+        access: corelane_proto::s3::properties::Access::ALL,
         has_cors: false,
         owner_id: "f".repeat(64),
     }

@@ -71,6 +71,7 @@ fn object(key: &str) -> ListEntry {
         etag: "abc-x".to_owned(),
         checksum: None,
         storage_class: None,
+        details: None,
     })
 }
 

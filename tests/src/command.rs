@@ -66,6 +66,16 @@ impl Clients {
         self.home.path()
     }
 
+    /// Who they are.
+    pub fn access_key(&self) -> &str {
+        &self.access_key
+    }
+
+    /// How they prove it.
+    pub fn secret_key(&self) -> &str {
+        &self.secret_key
+    }
+
     /// `http://host:port/s3`, or https.
     pub fn endpoint(&self) -> String {
         let scheme = if self.certificate.is_some() { "https" } else { "http" };

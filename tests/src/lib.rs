@@ -23,6 +23,7 @@ pub mod small_disk;
 pub mod store;
 pub mod tickets;
 pub mod tls;
+pub mod transcript;
 pub mod value;
 pub mod worker;
 pub mod xml;

@@ -202,6 +202,8 @@ impl Store<'_> {
                 checksum_type: ChecksumType::Xxhash,
                 validate_warm_get: true,
                 versioning: proto::s3::version::Versioning::Unversioned,
+                last_modified: proto::s3::properties::LastModified::Mtime,
+                access: proto::s3::properties::Access::ALL,
                 has_cors: false,
                 owner_id: String::new(),
             },

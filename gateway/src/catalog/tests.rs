@@ -10,8 +10,16 @@ use crate::{
     store::{Change, MetaStore, redb::RedbStore},
     testing::TemporaryDirectory,
 };
-use proto::{cluster::map::ShardEntry, digest::checksum::ChecksumType};
+use proto::{
+    cluster::map::ShardEntry,
+    digest::checksum::ChecksumType,
+    s3::properties::{Access, BucketProperties},
+};
 use std::collections::BTreeSet;
+
+fn md5() -> BucketProperties {
+    BucketProperties::new(ChecksumType::Md5)
+}
 
 async fn open(directory: &TemporaryDirectory) -> Catalog {
     let root = RootKey {
@@ -37,8 +45,8 @@ fn a_bucket_made_again_has_another_id() {
     let directory = TemporaryDirectory::new();
     let first = rt::run(async {
         let catalog = open(&directory).await;
-        catalog.create_bucket("photos", "ann", ChecksumType::Md5).await.unwrap();
-        let again = catalog.create_bucket("photos", "bob", ChecksumType::Md5).await;
+        catalog.create_bucket("photos", "ann", md5()).await.unwrap();
+        let again = catalog.create_bucket("photos", "bob", md5()).await;
         assert!(matches!(again, Err(CatalogError::BucketExists(existing)) if existing.owner == "ann"));
         let bucket = catalog.bucket("photos").unwrap();
         catalog.set_bucket_state(&bucket, BucketState::Deleting).await.unwrap();
@@ -56,7 +64,7 @@ fn a_bucket_made_again_has_another_id() {
     .unwrap();
     rt::run(async {
         let catalog = open(&directory).await;
-        catalog.create_bucket("photos", "ann", ChecksumType::Md5).await.unwrap();
+        catalog.create_bucket("photos", "ann", md5()).await.unwrap();
         assert!(catalog.bucket("photos").unwrap().id > first);
     })
     .unwrap();
@@ -75,7 +83,7 @@ fn everything_is_read_back_after_a_restart() {
     rt::run(async {
         let catalog = open(&directory).await;
         for name in ["zoo", "ark"] {
-            catalog.create_bucket(name, "ann", ChecksumType::Md5).await.unwrap();
+            catalog.create_bucket(name, "ann", md5()).await.unwrap();
         }
         catalog.create_key(&key("ANNKEY", "ann"), Some("film")).await.unwrap();
         catalog.define_shard_map(&map).await.unwrap();
@@ -141,12 +149,9 @@ fn a_user_has_at_most_so_many_buckets() {
             let owned = view.owned.entry("ann".to_owned()).or_default();
             owned.extend((0..USER_BUCKET_COUNT_MAX).map(|n| format!("b{n}")));
         }
-        let full = catalog.create_bucket("one-more", "ann", ChecksumType::Md5).await;
+        let full = catalog.create_bucket("one-more", "ann", md5()).await;
         assert!(matches!(full, Err(CatalogError::TooManyBuckets)));
-        catalog
-            .create_bucket("another-users", "bob", ChecksumType::Md5)
-            .await
-            .unwrap();
+        catalog.create_bucket("another-users", "bob", md5()).await.unwrap();
     })
     .unwrap();
 }
@@ -179,17 +184,43 @@ fn many_buckets_made_at_once_all_exist_with_their_own_ids() {
     rt::run(async {
         let catalog = open(&directory).await;
         let names: Vec<String> = (0..200).map(|n| format!("bucket-{n}")).collect();
-        let made = join_all(
-            names
-                .iter()
-                .map(|name| catalog.create_bucket(name, "ann", ChecksumType::Md5)),
-        )
-        .await;
+        let made = join_all(names.iter().map(|name| catalog.create_bucket(name, "ann", md5()))).await;
         assert!(made.iter().all(Result::is_ok));
         let ids: BTreeSet<u64> = catalog.buckets_of("ann").iter().map(|bucket| bucket.id).collect();
         assert_eq!(ids.len(), 200);
-        let same = (0..20).map(|_| catalog.create_bucket("one-name", "ann", ChecksumType::Md5));
+        let same = (0..20).map(|_| catalog.create_bucket("one-name", "ann", md5()));
         assert_eq!(join_all(same).await.iter().filter(|made| made.is_ok()).count(), 1);
     })
     .unwrap();
+}
+
+#[test]
+fn a_change_is_made_to_what_is_there() {
+    let directory = TemporaryDirectory::new();
+    rt::run(async {
+        let catalog = open(&directory).await;
+        catalog.create_bucket("photos", "ann", md5()).await.unwrap();
+        let seen = catalog.bucket("photos").unwrap();
+        let epoch = catalog.epoch();
+        let before = catalog
+            .change_bucket(&seen, |record| record.access = Access::READ_ONLY)
+            .await
+            .unwrap();
+        assert_eq!(before.access, Access::ALL);
+        assert!(catalog.epoch() > epoch);
+        // By one who has not seen it yet.
+        let before = catalog
+            .change_bucket(&seen, |record| record.validate_warm_get = false)
+            .await
+            .unwrap();
+        assert_eq!((before.access, before.validate_warm_get), (Access::READ_ONLY, true));
+        let now = catalog.bucket("photos").unwrap();
+        assert_eq!((now.access, now.validate_warm_get), (Access::READ_ONLY, false));
+        catalog.remove_bucket(&now).await.unwrap();
+        let gone = catalog.change_bucket(&now, |record| record.access = Access::ALL).await;
+        assert!(matches!(gone, Err(CatalogError::Changed)));
+    })
+    .unwrap();
+    let reopened = rt::run(async { open(&directory).await.bucket("photos") }).unwrap();
+    assert_eq!(reopened, None);
 }

@@ -135,6 +135,7 @@ mod tests {
                     etag: String::new(),
                     checksum: None,
                     storage_class: None,
+                    details: None,
                 },
                 version: VersionId::Number(number),
                 is_latest: key != last,

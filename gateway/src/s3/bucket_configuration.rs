@@ -30,9 +30,12 @@ pub async fn change(
     bucket: &BucketRecord,
     change: impl Fn(&mut BucketConfiguration),
 ) -> Result<(), S3Error> {
-    let changed = request.gateway.catalog.configure_bucket(bucket, change).await;
+    let catalog = &request.gateway.catalog;
+    let changed = catalog
+        .change_bucket(bucket, |record| change(&mut record.configuration))
+        .await;
     match changed {
-        Ok(()) => {
+        Ok(_) => {
             let (user, operation) = (request.caller.user.name.as_str(), request.operation.name());
             tracing::info!(bucket = bucket.name, user, operation, "bucket configured");
             Ok(())

@@ -13,7 +13,7 @@ use crate::{
 use proto::{
     digest::checksum::ChecksumType,
     error::{ErrorCode, S3Error},
-    s3::xml_read,
+    s3::{properties::BucketProperties, xml_read},
 };
 
 /// Serves it. Buckets made through S3 get MD5 ETags, which every S3 client expects.
@@ -32,7 +32,8 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
         .await?;
     xml_read::create_bucket_configuration(&bytes)?;
     let owner = request.caller.user.name.as_str();
-    match gateway.catalog.create_bucket(name, owner, ChecksumType::Md5).await {
+    let properties = BucketProperties::new(ChecksumType::Md5);
+    match gateway.catalog.create_bucket(name, owner, properties).await {
         Ok(()) => tracing::info!(bucket = name, user = owner, "bucket created"),
         Err(CatalogError::BucketExists(existing)) => check_existing(request, &existing)?,
         Err(CatalogError::TooManyBuckets) => return Err(ErrorCode::TooManyBuckets.into()),

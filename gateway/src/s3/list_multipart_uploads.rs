@@ -34,6 +34,7 @@ pub async fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
         start_after: key_marker.to_owned(),
         limit: max_uploads,
         scope: ListScope::Uploads { after },
+        details: false,
     };
     let page = fanout::list(request.gateway, BucketId(bucket.id), &list_query).await?;
     let result = UploadsResult {

@@ -42,6 +42,7 @@ pub async fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
         start_after: markers.key.to_owned(),
         limit: max_keys,
         scope: ListScope::Versions { after: markers.after },
+        details: false,
     };
     let page = fanout::list(request.gateway, BucketId(bucket.id), &listed).await?;
     let result = VersionsResult {

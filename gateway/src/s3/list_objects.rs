@@ -44,6 +44,7 @@ impl<'q> Common<'q> {
                 true => ListScope::Newest,
                 false => ListScope::Objects,
             },
+            details: false,
         }
     }
 }

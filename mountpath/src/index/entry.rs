@@ -220,6 +220,7 @@ impl ObjectEntry {
                 .as_ref()
                 .map(|checksum| (checksum.algorithm(), checksum.form())),
             storage_class: self.meta.headers.storage_class.clone(),
+            details: None,
         }
     }
 }
@@ -262,6 +263,7 @@ pub(crate) fn decode_listed(key: &str, row: &[u8]) -> Result<ListedObject, WireE
         etag,
         checksum,
         storage_class: fields.option(Decoder::string)?,
+        details: None,
     })
 }
 

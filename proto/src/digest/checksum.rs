@@ -6,10 +6,12 @@ use super::md5::Md5;
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crc_fast::CrcAlgorithm;
+use serde::{Deserialize, Serialize};
 use xxhash_rust::{xxh3::Xxh3Default, xxh64::Xxh64};
 
 /// `checksum.type` of a bucket: what its objects' checksum and ETag are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
 #[allow(missing_docs)]
 pub enum ChecksumType {
     None,
@@ -21,6 +23,15 @@ pub enum ChecksumType {
 }
 
 impl ChecksumType {
+    /// All of them, each at the place that its number says.
+    pub const ALL: [Self; 6] = [
+        Self::None,
+        Self::Xxhash,
+        Self::Md5,
+        Self::Crc32c,
+        Self::Sha256,
+        Self::Sha512,
+    ];
     /// Its number in tickets and records.
     pub fn code(self) -> u8 {
         match self {
@@ -34,16 +45,38 @@ impl ChecksumType {
     }
     /// From its number.
     pub fn from_code(code: u8) -> Option<Self> {
-        [
-            Self::None,
-            Self::Xxhash,
-            Self::Md5,
-            Self::Crc32c,
-            Self::Sha256,
-            Self::Sha512,
-        ]
-        .get(usize::from(code))
-        .copied()
+        Self::ALL.get(usize::from(code)).copied()
+    }
+    /// Its name in the property.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Xxhash => "xxhash",
+            Self::Md5 => "md5",
+            Self::Crc32c => "crc32c",
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        }
+    }
+    /// From its name, in either case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|checksum_type| checksum_type.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl From<ChecksumType> for u8 {
+    fn from(checksum_type: ChecksumType) -> Self {
+        checksum_type.code()
+    }
+}
+
+impl TryFrom<u8> for ChecksumType {
+    type Error = &'static str;
+
+    fn try_from(code: u8) -> Result<Self, Self::Error> {
+        Self::from_code(code).ok_or("unknown checksum type")
     }
 }
 

@@ -1,6 +1,9 @@
 //! A bucket as gateways keep it, and what of it a core needs.
 
-use super::version::Versioning;
+use super::{
+    properties::{Access, LastModified},
+    version::Versioning,
+};
 use crate::{
     digest::checksum::ChecksumType,
     wire::{Decoder, Encoder, WireError},
@@ -23,6 +26,10 @@ pub struct BucketGrant {
     pub validate_warm_get: bool,
     /// Whether it keeps versions.
     pub versioning: Versioning,
+    /// `last_modified`: which time LastModified is.
+    pub last_modified: LastModified,
+    /// `access`: what may be done with its objects.
+    pub access: Access,
     /// It has rules for pages of other origins; a gateway looks at them.
     pub has_cors: bool,
     /// Canonical id of the owner.
@@ -38,6 +45,8 @@ impl BucketGrant {
             .u8(self.checksum_type.code())
             .bool(self.validate_warm_get)
             .u8(self.versioning.code())
+            .u8(self.last_modified.code())
+            .u8(self.access.code())
             .bool(self.has_cors)
             .string(&self.owner_id);
     }
@@ -49,6 +58,8 @@ impl BucketGrant {
             checksum_type: ChecksumType::from_code(decoder.u8()?).ok_or(WireError::Invalid)?,
             validate_warm_get: decoder.bool()?,
             versioning: Versioning::from_code(decoder.u8()?).ok_or(WireError::Invalid)?,
+            last_modified: LastModified::from_code(decoder.u8()?).ok_or(WireError::Invalid)?,
+            access: Access::from_code(decoder.u8()?).ok_or(WireError::Invalid)?,
             has_cors: decoder.bool()?,
             owner_id: decoder.string()?,
         })

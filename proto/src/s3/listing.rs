@@ -2,7 +2,10 @@
 
 mod wire;
 
-use super::version::{UploadId, VersionId};
+use super::{
+    properties::LastModified,
+    version::{UploadId, VersionId},
+};
 use crate::digest::{checksum::ChecksumAlgorithm, stored::ChecksumForm};
 
 /// What a listing is of.
@@ -39,6 +42,8 @@ pub struct ListQuery {
     pub limit: usize,
     /// What is listed.
     pub scope: ListScope,
+    /// Whether objects come with [`ObjectDetails`].
+    pub details: bool,
 }
 
 impl ListQuery {
@@ -87,6 +92,27 @@ pub struct ListedObject {
     pub checksum: Option<(ChecksumAlgorithm, ChecksumForm)>,
     /// Storage class; `None` is STANDARD.
     pub storage_class: Option<String>,
+    /// Where the listing asks for them.
+    pub details: Option<Box<ObjectDetails>>,
+}
+
+/// What listings show only who asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectDetails {
+    /// When it was written or last read, milliseconds since the epoch; `None`: it never was here.
+    pub accessed_unix_ms: Option<u64>,
+    /// How often its key was written since it was made, but for the first time; of a numbered version 0.
+    pub overwrites: u64,
+}
+
+impl ListedObject {
+    /// The time clients are told as LastModified, milliseconds since the epoch. The last access is among the details.
+    pub fn shown_unix_ms(&self, last_modified: LastModified) -> u64 {
+        match (last_modified, &self.details) {
+            (LastModified::Atime, Some(details)) => details.accessed_unix_ms.unwrap_or(0),
+            _ => self.modified_unix_ms,
+        }
+    }
 }
 
 /// A version in a listing.

@@ -1,5 +1,6 @@
 //! S3's nouns and verbs: names, operations, object metadata, listing, XML.
 
+pub mod access;
 pub mod address;
 pub mod attributes;
 pub mod bucket;
@@ -14,6 +15,7 @@ pub mod object;
 pub mod operation;
 pub mod part;
 pub mod post;
+pub mod properties;
 pub mod query;
 mod refusal;
 pub mod subresource;

@@ -123,6 +123,7 @@ mod tests {
                 etag: "e".to_owned(),
                 checksum: Some((ChecksumAlgorithm::Crc32, ChecksumForm::FullObject)),
                 storage_class: None,
+                details: None,
             },
             version,
             is_latest,

@@ -296,6 +296,7 @@ pub fn page_of(records: &BTreeMap<IndexKey, Latest>, bucket: u64, query: &ListQu
                         .as_ref()
                         .map(|checksum| (checksum.algorithm(), checksum.form())),
                     storage_class: entry.meta.headers.storage_class.clone(),
+                    details: None,
                 }),
             ),
         };

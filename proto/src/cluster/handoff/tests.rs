@@ -26,6 +26,8 @@ fn lease(credential: LeasedCredential) -> Lease {
             checksum_type: ChecksumType::Md5,
             validate_warm_get: true,
             versioning: crate::s3::version::Versioning::Unversioned,
+            last_modified: crate::s3::properties::LastModified::Mtime,
+            access: crate::s3::properties::Access::ALL,
             has_cors: false,
             owner_id: "a".repeat(64),
         },

@@ -1,6 +1,6 @@
 use super::{
-    ListEntry, ListPage, ListQuery, ListScope, ListedObject, PageBuilder, ScanStep, common_prefix, prefix_successor,
-    scan_start,
+    ListEntry, ListPage, ListQuery, ListScope, ListedObject, ObjectDetails, PageBuilder, ScanStep, common_prefix,
+    prefix_successor, scan_start,
 };
 use crate::{
     digest::{checksum::ChecksumAlgorithm, stored::ChecksumForm},
@@ -17,6 +17,12 @@ fn object(key: &str) -> ListedObject {
             .starts_with('b')
             .then_some((ChecksumAlgorithm::Sha512, ChecksumForm::Composite)),
         storage_class: key.starts_with('c').then(|| "GLACIER".to_owned()),
+        details: key.starts_with('d').then(|| {
+            Box::new(ObjectDetails {
+                accessed_unix_ms: (key.len() > 1).then_some(3),
+                overwrites: 4,
+            })
+        }),
     }
 }
 
@@ -27,6 +33,7 @@ fn query(prefix: &str, delimiter: &str, start_after: &str, limit: usize) -> List
         start_after: start_after.to_owned(),
         limit,
         scope: ListScope::Objects,
+        details: !prefix.is_empty(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Listings as gateways and cores pass them to each other.
 
-use super::{ListEntry, ListPage, ListQuery, ListScope, ListedObject, ListedUpload, ListedVersion};
+use super::{ListEntry, ListPage, ListQuery, ListScope, ListedObject, ListedUpload, ListedVersion, ObjectDetails};
 use crate::{
     digest::{checksum::ChecksumAlgorithm, stored::ChecksumForm},
     limits::LIST_KEYS_MAX,
@@ -75,7 +75,8 @@ impl ListedObject {
             })
             .option(self.storage_class.as_ref(), |encoder, class| {
                 encoder.string(class);
-            });
+            })
+            .option(self.details.as_ref(), |encoder, details| details.encode(encoder));
     }
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
         Ok(Self {
@@ -85,6 +86,23 @@ impl ListedObject {
             etag: decoder.string()?,
             checksum: decoder.option(decode_checksum)?,
             storage_class: decoder.option(Decoder::string)?,
+            details: decoder.option(ObjectDetails::decode)?.map(Box::new),
+        })
+    }
+}
+
+impl ObjectDetails {
+    fn encode(&self, encoder: &mut Encoder) {
+        encoder
+            .option(self.accessed_unix_ms, |encoder, unix_ms| {
+                encoder.u64(unix_ms);
+            })
+            .u64(self.overwrites);
+    }
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            accessed_unix_ms: decoder.option(Decoder::u64)?,
+            overwrites: decoder.u64()?,
         })
     }
 }
@@ -183,6 +201,7 @@ impl ListQuery {
             .string(&self.start_after)
             .u32(u32::try_from(self.limit).unwrap_or(u32::MAX));
         self.scope.encode(encoder);
+        encoder.bool(self.details);
     }
     /// Decodes it.
     pub fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
@@ -192,6 +211,7 @@ impl ListQuery {
             start_after: decoder.string()?,
             limit: usize::try_from(decoder.u32()?).map_err(|_| WireError::Invalid)?,
             scope: ListScope::decode(decoder)?,
+            details: decoder.bool()?,
         })
     }
 }

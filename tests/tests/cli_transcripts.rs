@@ -1,0 +1,9 @@
+//! What the commands print, word by word: `tests/transcripts`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use corelane_tests::{store::Store, transcript::play};
+
+#[test]
+fn errors() {
+    play("errors", &Store::start());
+}
