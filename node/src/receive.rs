@@ -7,6 +7,7 @@ use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
     limits::{BUFFER_WAIT, SMALL_PUT_BYTES_MAX, UPLOADS_PER_CORE_MAX},
+    md5_lanes::Bytes,
     recv::Body,
     rt::{within, yield_if_needed},
 };
@@ -138,12 +139,12 @@ async fn receive_declared(
     size: u64,
 ) -> Result<NewPayload, Failure> {
     Ok(if size <= SMALL_PUT_BYTES_MAX {
-        receive_small(body, hasher, size).await?
+        receive_small(core, body, hasher, size).await?
     } else if size <= INLINE_OBJECT_BYTES_MAX {
         body.ready().await?;
-        let mut buffer = take_buffer(core, size).await?;
+        let buffer = take_buffer(core, size).await?;
         let length = usize::try_from(size).unwrap_or(usize::MAX).min(buffer.size());
-        let filled = fill(body, hasher, &mut buffer, length).await?;
+        let (buffer, filled) = fill(core, body, hasher, buffer, length).await?;
         if filled < length {
             return Err(S3Error::new(ErrorCode::IncompleteBody).into());
         }
@@ -158,7 +159,12 @@ async fn receive_declared(
     })
 }
 
-async fn receive_small(body: &mut Body<'_>, hasher: &mut PayloadHasher, size: u64) -> Result<NewPayload, Failure> {
+async fn receive_small(
+    core: &crate::core::Core,
+    body: &mut Body<'_>,
+    hasher: &mut PayloadHasher,
+    size: u64,
+) -> Result<NewPayload, Failure> {
     if size > 0 {
         body.ready().await?;
     }
@@ -167,7 +173,17 @@ async fn receive_small(body: &mut Body<'_>, hasher: &mut PayloadHasher, size: u6
     if filled != payload.len() {
         return Err(S3Error::new(ErrorCode::IncompleteBody).into());
     }
-    hasher.update(&payload);
+    hasher.update_but_md5(&payload);
+    if let Some(md5) = hasher.take_md5() {
+        let whole = 0..payload.len();
+        match core.md5.update(md5, Bytes::Small(payload), whole).await {
+            Some((md5, Bytes::Small(hashed))) => {
+                hasher.put_md5(md5);
+                payload = hashed;
+            }
+            _ => return Err(S3Error::new(ErrorCode::InternalError).into()),
+        }
+    }
     Ok(NewPayload::Small(payload))
 }
 
@@ -225,22 +241,23 @@ async fn receive_buffer(
     left: u64,
 ) -> Result<(PooledBuffer, usize), Failure> {
     body.ready().await?;
-    let mut buffer = take_buffer(core, left).await?;
+    let buffer = take_buffer(core, left).await?;
     let length = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.size());
-    let filled = fill(body, hasher, &mut buffer, length).await?;
+    let (buffer, filled) = fill(core, body, hasher, buffer, length).await?;
     if filled < length {
         return Err(S3Error::new(ErrorCode::IncompleteBody).into());
     }
     Ok((buffer, filled))
 }
 
-/// Receives and hashes block by block.
+/// Receives and hashes block by block; fewer bytes only at the end of the body.
 async fn fill(
+    core: &crate::core::Core,
     body: &mut Body<'_>,
     hasher: &mut PayloadHasher,
-    buffer: &mut PooledBuffer,
+    mut buffer: PooledBuffer,
     length: usize,
-) -> Result<usize, S3Error> {
+) -> Result<(PooledBuffer, usize), S3Error> {
     let mut filled = 0;
     while filled < length {
         let stop = (filled + BLOCK_BYTES).min(length);
@@ -249,11 +266,21 @@ async fn fill(
         if count == 0 {
             break;
         }
-        hasher.update(block.get(..count).unwrap_or_default());
-        filled += count;
-        yield_if_needed().await;
+        hasher.update_but_md5(block.get(..count).unwrap_or_default());
+        let received = filled..filled + count;
+        filled = received.end;
+        match hasher.take_md5() {
+            None => yield_if_needed().await,
+            Some(md5) => match core.md5.update(md5, Bytes::Pooled(buffer), received).await {
+                Some((md5, Bytes::Pooled(hashed))) => {
+                    hasher.put_md5(md5);
+                    buffer = hashed;
+                }
+                _ => return Err(S3Error::new(ErrorCode::InternalError)),
+            },
+        }
     }
-    Ok(filled)
+    Ok((buffer, filled))
 }
 
 /// A buffer of the pool; `SlowDown` when the pool stays empty.

@@ -76,6 +76,11 @@ pub async fn yield_if_needed() {
     glommio::yield_if_needed().await;
 }
 
+/// Lets the other tasks of this core run.
+pub async fn yield_now() {
+    glommio::executor().yield_now().await;
+}
+
 /// A listening socket.
 pub struct Listener(TcpListener);
 

@@ -20,15 +20,15 @@ pub(super) async fn receive(
     length_max: u64,
 ) -> Result<NewPayload, Failure> {
     body.ready().await?;
-    let mut buffer = take_buffer(core, INLINE_OBJECT_BYTES_MAX).await?;
+    let buffer = take_buffer(core, INLINE_OBJECT_BYTES_MAX).await?;
     let mut room = usize::try_from(INLINE_OBJECT_BYTES_MAX)
         .unwrap_or(usize::MAX)
         .min(buffer.size());
-    let mut filled = fill(body, hasher, &mut buffer, room).await?;
+    let (mut buffer, mut filled) = fill(core, body, hasher, buffer, room).await?;
     check_length(body, length_max)?;
     if filled < room {
         let small = usize::try_from(SMALL_PUT_BYTES_MAX).unwrap_or(usize::MAX);
-        return Ok(match buffer.bytes_mut().get(..filled) {
+        return Ok(match buffer.bytes().get(..filled) {
             Some(bytes) if filled <= small => NewPayload::Small(bytes.to_vec()),
             _ => NewPayload::Buffered(buffer),
         });
@@ -44,7 +44,7 @@ pub(super) async fn receive(
         body.ready().await?;
         buffer = take_buffer(core, length_max - body.decoder.payload_length()).await?;
         room = buffer.size();
-        filled = fill(body, hasher, &mut buffer, room).await?;
+        (buffer, filled) = fill(core, body, hasher, buffer, room).await?;
         check_length(body, length_max)?;
         if filled == 0 {
             break;
