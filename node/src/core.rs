@@ -139,6 +139,7 @@ impl Core {
     pub fn sweep(&self) {
         self.tell_time();
         self.deadlines.sweep(self.is_stopping());
+        self.md5.begin();
         self.stalled.borrow_mut().retain(|window| window.strong_count() > 0);
         if self.connections.get() == 0 {
             self.receiving.trim();

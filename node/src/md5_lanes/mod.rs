@@ -11,14 +11,18 @@ mod rounds;
 use crate::rt::{self, yield_now};
 use mountpath::{
     buffer::PooledBuffer,
-    completion::{Giver, completion},
+    completion::{Giver, Receiver, completion},
 };
-use proto::digest::md5::{
-    Md5,
-    together::{CompressLanes, OneLane, Update, update_together},
+use proto::{
+    digest::md5::{
+        Md5,
+        together::{CompressLanes, OneLane, Update, update_together},
+    },
+    limits::BLOCK_BYTES,
 };
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     ops::Range,
     rc::Rc,
 };
@@ -41,6 +45,7 @@ impl Bytes {
     }
 }
 
+/// Bytes of an upload that wait to be hashed, or are hashed a slice at a time.
 struct Job {
     md5: Md5,
     bytes: Bytes,
@@ -48,10 +53,24 @@ struct Job {
     done: Giver<(Md5, Bytes)>,
 }
 
-/// The hashing of one core.
+/// Bytes given away to be hashed.
+pub struct Hashing {
+    lanes: Rc<Md5Lanes>,
+    hashed: Receiver<(Md5, Bytes)>,
+}
+
+impl Hashing {
+    /// The MD5 with the bytes added, and the bytes. `None` if the core stops meanwhile.
+    pub async fn done(self) -> Option<(Md5, Bytes)> {
+        self.lanes.begin();
+        self.hashed.wait().await
+    }
+}
+
+/// The hashing of one core. What is given to it waits until somebody needs it, or until it fills the lanes.
 pub struct Md5Lanes {
     compressor: &'static dyn CompressLanes,
-    jobs: RefCell<Vec<Job>>,
+    jobs: RefCell<VecDeque<Job>>,
     is_running: Cell<bool>,
 }
 
@@ -65,48 +84,65 @@ impl Md5Lanes {
         }
     }
 
-    /// Adds a range of bytes to an MD5, and gives both back. `None` if the core stops meanwhile.
-    pub async fn update(self: &Rc<Self>, md5: Md5, bytes: Bytes, range: Range<usize>) -> Option<(Md5, Bytes)> {
+    /// Gives a range of bytes away to be added to an MD5.
+    pub fn update(self: &Rc<Self>, md5: Md5, bytes: Bytes, range: Range<usize>) -> Hashing {
         let (done, hashed) = completion();
-        self.jobs.borrow_mut().push(Job {
+        self.jobs.borrow_mut().push_back(Job {
             md5,
             bytes,
             range,
             done,
         });
-        if !self.is_running.replace(true) {
-            let lanes = Rc::clone(self);
-            rt::spawn(async move { lanes.run().await });
+        if self.jobs.borrow().len() >= self.compressor.lanes() {
+            self.begin();
         }
-        hashed.wait().await
+        Hashing {
+            lanes: Rc::clone(self),
+            hashed,
+        }
     }
 
-    /// Hashes until nothing waits. It was put behind the tasks that can go on now, so their bytes are there, too.
-    async fn run(&self) {
-        loop {
-            let mut jobs: Vec<Job> = {
-                let mut waiting = self.jobs.borrow_mut();
-                let count = waiting.len().min(self.compressor.lanes());
-                waiting.drain(..count).collect()
-            };
-            if jobs.is_empty() {
-                self.is_running.set(false);
-                return;
-            }
-            let mut updates: Vec<Update<'_>> = jobs
-                .iter_mut()
-                .map(|job| Update {
-                    md5: &mut job.md5,
-                    bytes: job.bytes.get(&job.range),
-                })
-                .collect();
-            update_together(&mut updates, self.compressor);
-            for job in jobs {
+    /// Hashes whatever waits: also what nobody has asked for yet, since its client may send nothing more.
+    pub fn begin(self: &Rc<Self>) {
+        if !self.jobs.borrow().is_empty() && !self.is_running.replace(true) {
+            let lanes = Rc::clone(self);
+            // Behind the tasks that can go on now: their bytes come along.
+            rt::spawn(async move {
+                while lanes.hash_slices() {
+                    yield_now().await;
+                }
+                lanes.is_running.set(false);
+            });
+        }
+    }
+
+    /// Hashes a slice of each of the oldest jobs. Whether any are left.
+    fn hash_slices(&self) -> bool {
+        let mut jobs: Vec<Job> = {
+            let mut waiting = self.jobs.borrow_mut();
+            let count = waiting.len().min(self.compressor.lanes());
+            waiting.drain(..count).collect()
+        };
+        let slice = |range: &Range<usize>| range.start..range.end.min(range.start + BLOCK_BYTES);
+        let mut updates: Vec<Update<'_>> = jobs
+            .iter_mut()
+            .map(|job| Update {
+                md5: &mut job.md5,
+                bytes: job.bytes.get(&slice(&job.range)),
+            })
+            .collect();
+        update_together(&mut updates, self.compressor);
+        // The unfinished stay ahead of those that came after them.
+        for mut job in jobs.into_iter().rev() {
+            job.range.start = slice(&job.range).end;
+            if job.range.is_empty() {
                 // Whoever waited may be gone, with its connection.
                 job.done.give((job.md5, job.bytes));
+            } else {
+                self.jobs.borrow_mut().push_front(job);
             }
-            yield_now().await;
         }
+        !self.jobs.borrow().is_empty()
     }
 }
 
