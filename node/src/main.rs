@@ -19,6 +19,7 @@ mod failed_shards;
 mod limits;
 mod link;
 mod log_filter;
+mod md5_lanes;
 mod membership;
 mod mountpath_set;
 mod moving;
