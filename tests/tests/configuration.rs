@@ -274,7 +274,7 @@ fn wrong_changes_are_told_what_is_right_and_change_nothing() {
     send(&store, &json!({"sett": {}})).expect_status(400);
     send(&store, &json!({"set": {"net.port": [1]}})).expect_status(400);
     let unknown = store.send(Request::new("GET", "/v1/config").query("prefix", "net.htp"));
-    assert!(unknown.expect_status(404).text().contains("did you mean net.http?"));
+    assert!(unknown.expect_status(400).text().contains("did you mean net.http?"));
     assert_eq!(
         value_and_source(&store, "lifecycle.day_seconds"),
         pair("86400", "default")

@@ -136,7 +136,9 @@ pub fn run(args: &ConfigArgs) -> Result<()> {
 pub fn show(global: &GlobalArgs, prefix: Option<&str>, verbose: bool) -> Result<()> {
     let client = Client::new(&global.connection)?;
     let query: Vec<(&str, &str)> = prefix.map(|prefix| ("prefix", prefix)).into_iter().collect();
-    let answer: Settings = client.send_for(&Method::GET, CONFIG_PATH, &query, None)?;
+    let answer: Settings = client
+        .send_for(&Method::GET, CONFIG_PATH, &query, None)
+        .map_err(not_found)?;
     if global.output.is_json() {
         return output::json(&answer);
     }

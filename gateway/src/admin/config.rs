@@ -41,7 +41,7 @@ impl Value {
 pub fn show(call: &Call<'_>) -> Reply {
     let settings = match below(call.query.value("prefix").unwrap_or_default()) {
         Ok(settings) => settings,
-        Err(error) => return Reply::error(404, "NoSuchSetting", &error.to_string()),
+        Err(error) => return Reply::error(400, "InvalidSetting", &error.to_string()),
     };
     let configuration = &call.gateway.configuration;
     let views: Vec<_> = settings
