@@ -62,20 +62,30 @@ impl Request<'_> {
     }
     /// The same for a bucket that is named elsewhere: by the source of a copy.
     pub fn bucket_named(&self, name: &str) -> Result<Rc<BucketRecord>, S3Error> {
-        let found = self.gateway.catalog.bucket(name);
-        let bucket = found
-            .filter(|bucket| bucket.state == BucketState::Active)
-            .ok_or_else(|| no_such_bucket(name))?;
+        let bucket = bucket_in_use(self.gateway, name)?;
         self.authorise(&bucket)?;
         Ok(bucket)
     }
-    /// Only its owner may use a bucket; with `--anonymous`, everyone.
+    /// See [`authorise`].
     pub fn authorise(&self, bucket: &BucketRecord) -> Result<(), S3Error> {
-        if self.gateway.anonymous || bucket.owner == self.caller.user.name {
-            Ok(())
-        } else {
-            Err(ErrorCode::AccessDenied.into())
-        }
+        authorise(self.gateway, &self.caller, bucket)
+    }
+}
+
+/// The bucket of a name, if it is in use.
+pub fn bucket_in_use(gateway: &Gateway, name: &str) -> Result<Rc<BucketRecord>, S3Error> {
+    let found = gateway.catalog.bucket(name);
+    found
+        .filter(|bucket| bucket.state == BucketState::Active)
+        .ok_or_else(|| no_such_bucket(name))
+}
+
+/// Only its owner may use a bucket; with `--anonymous`, everyone.
+pub fn authorise(gateway: &Gateway, caller: &Caller, bucket: &BucketRecord) -> Result<(), S3Error> {
+    if gateway.anonymous || bucket.owner == caller.user.name {
+        Ok(())
+    } else {
+        Err(ErrorCode::AccessDenied.into())
     }
 }
 
