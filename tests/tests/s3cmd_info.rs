@@ -91,7 +91,13 @@ fn an_object() {
         s3cmd(&[&put[..], &["--storage-class=STANDARD_IA", "hello.txt", &object]].concat());
         // With what s3cmd keeps beside the object, and without, when the ETag has to do.
         for attributes in ["--preserve", "--no-preserve"] {
-            s3cmd(&[&put[..], &["--storage-class=STANDARD_IA", attributes, "hello.txt", &object]].concat());
+            s3cmd(
+                &[
+                    &put[..],
+                    &["--storage-class=STANDARD_IA", attributes, "hello.txt", &object],
+                ]
+                .concat(),
+            );
             let lines = info(&clients, program, &object);
             for (name, expected) in [
                 ("file size", "6"),

@@ -1,6 +1,6 @@
 //! `corelane bucket rm`.
 
-use super::view::{Bucket, fetch, path};
+use super::view::{Bucket, explain, fetch, path};
 use crate::{
     bucket_name::BucketName,
     client::Client,
@@ -57,15 +57,6 @@ pub fn run(client: &Client, output: OutputArgs, args: &RmArgs) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn explain(error: CliError, bucket: &BucketName) -> CliError {
-    match error {
-        CliError::Failed(message) if message.starts_with("BucketNotEmpty") => CliError::Failed(format!(
-            "{message} `corelane bucket rm {bucket} --force` removes its objects too"
-        )),
-        error => error,
-    }
 }
 
 /// Removes all versions of all objects; how many they were.

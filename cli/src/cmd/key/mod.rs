@@ -8,7 +8,7 @@ mod view;
 
 use crate::{
     client::{Client, GlobalArgs},
-    error::{CliError, Result},
+    error::Result,
 };
 use clap::{Args, Subcommand};
 
@@ -50,16 +50,10 @@ enum KeyCommand {
 pub fn run(args: &KeyArgs) -> Result<()> {
     let client = Client::new(&args.global.connection)?;
     let output = args.global.output;
-    let result = match &args.command {
+    match &args.command {
         KeyCommand::Create(args) => create::run(&client, output, args),
         KeyCommand::Ls => ls::run(&client, output),
         KeyCommand::Rotate(args) => rotate::run(&client, output, args),
         KeyCommand::Rm(args) => rm::run(&client, output, args),
-    };
-    result.map_err(|error| match error {
-        CliError::Denied(message) if message.starts_with("AccessDenied") => {
-            CliError::Denied(format!("{message}; only the store's first key may manage keys"))
-        }
-        error => error,
-    })
+    }
 }

@@ -1,6 +1,10 @@
 //! A key as the store describes it, and the calls that fetch, make and remove one.
 
-use crate::{client::Client, error::Result, output::pairs};
+use crate::{
+    client::Client,
+    error::Result,
+    output::{pairs, time},
+};
 use proto::http::{date, percent};
 use reqwest::Method;
 use serde::Deserialize;
@@ -39,7 +43,7 @@ impl Key {
     /// When it was made, in ISO 8601; the first key comes from a file, without a date.
     pub fn created(&self) -> String {
         match self.created.as_str() {
-            Some(text) if text != date::iso8601(0) => text.to_owned(),
+            Some(text) if text != date::iso8601(0) => time(text),
             _ => "-".to_owned(),
         }
     }
