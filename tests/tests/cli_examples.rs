@@ -176,13 +176,25 @@ fn examples_of(command: &str) {
 }
 
 macro_rules! examples {
-    ($($name:ident)*) => {
-        $(#[test] fn $name() { examples_of(stringify!($name)); })*
-        const TESTED: &[&str] = &[$(stringify!($name)),*];
+    ($($test:ident: $command:literal)*) => {
+        $(#[test] fn $test() { examples_of($command); })*
+        const TESTED: &[&str] = &[$($command),*];
     };
 }
 
-examples!(serve bucket object ls show config cluster key cert completions man);
+examples! {
+    of_serve: "serve"
+    of_bucket: "bucket"
+    of_object: "object"
+    of_ls: "ls"
+    of_show: "show"
+    of_config: "config"
+    of_cluster: "cluster"
+    of_key: "key"
+    of_cert: "cert"
+    of_completions: "completions"
+    of_man: "man"
+}
 
 #[test]
 fn the_first_page() {
