@@ -50,10 +50,11 @@ impl Request<'_> {
     pub fn key(&self) -> Result<&ObjectKey, S3Error> {
         self.target.key().ok_or_else(|| ErrorCode::InvalidURI.into())
     }
-    /// The bucket, if it exists, is in use, and the caller may use it.
+    /// The bucket, if it exists, is in use, the caller may use it, and its `access` allows the operation.
     pub fn bucket(&self) -> Result<Rc<BucketRecord>, S3Error> {
         let bucket = self.bucket_named(self.bucket_name()?.as_str())?;
         self.check_owner(&bucket, expected_owner::OF_BUCKET)?;
+        bucket.access.check_operation(self.operation)?;
         Ok(bucket)
     }
     /// Refuses a bucket of another owner than the one the client expects.
