@@ -72,7 +72,9 @@ pub struct Answered {
 impl Answered {
     /// The first value of a header, if it is UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers().find(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
+        let found = self
+            .headers()
+            .find(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value)
     }
 

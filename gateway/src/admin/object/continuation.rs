@@ -45,7 +45,14 @@ mod tests {
         let version = VersionId::Number(7);
         let with_version = format!("{token}.{version}");
         assert_eq!(decode(&with_version).unwrap(), ("a.b/c".to_owned(), Some(version)));
-        for bad in ["", ".", "x", &format!("{token}."), &format!("{token}.7"), &format!("{token}.null.null")] {
+        for bad in [
+            "",
+            ".",
+            "x",
+            &format!("{token}."),
+            &format!("{token}.7"),
+            &format!("{token}.null.null"),
+        ] {
             assert!(decode(bad).is_err(), "{bad}");
         }
     }

@@ -50,7 +50,9 @@ pub async fn look(
     version: Option<VersionId>,
 ) -> Result<(String, HeadView), S3Error> {
     let placement = gateway.cluster.owner(BucketId(bucket.id), key.as_str())?;
-    let raw_query = version.map(|version| format!("versionId={version}")).unwrap_or_default();
+    let raw_query = version
+        .map(|version| format!("versionId={version}"))
+        .unwrap_or_default();
     let separator = if raw_query.is_empty() { "" } else { "?" };
     let path = percent::encode(key.as_bytes(), true);
     let target = format!("/{}/{path}{separator}{raw_query}", bucket.name);
@@ -78,7 +80,12 @@ pub async fn look(
         404 | 405 => Err(S3Error::new(ErrorCode::NoSuchKey).field("Key", key.as_str())),
         503 => Err(ErrorCode::ServiceUnavailable.into()),
         status => {
-            tracing::warn!(status, bucket = bucket.name, key = key.as_str(), "a core's answer to HEAD");
+            tracing::warn!(
+                status,
+                bucket = bucket.name,
+                key = key.as_str(),
+                "a core's answer to HEAD"
+            );
             Err(ErrorCode::InternalError.into())
         }
     }

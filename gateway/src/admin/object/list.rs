@@ -23,7 +23,14 @@ use proto::{
 use serde_json::json;
 
 /// The parameters of its query.
-pub const QUERY: &[&str] = &["prefix", "delimiter", "start_after", "continuation", "max_keys", "versions"];
+pub const QUERY: &[&str] = &[
+    "prefix",
+    "delimiter",
+    "start_after",
+    "continuation",
+    "max_keys",
+    "versions",
+];
 
 /// 200 with a page.
 pub async fn serve(call: &Call<'_>) -> Result<Reply, S3Error> {
@@ -114,8 +121,14 @@ mod tests {
     fn queries_are_read_or_refused() {
         let scope = |raw: &str, versioning| read(&Query::parse(raw).unwrap(), versioning).unwrap().scope;
         assert_eq!(scope("", Versioning::Unversioned), ListScope::Objects);
-        assert_eq!(scope("versions=false", Versioning::Suspended), ListScope::NewestVersions);
-        assert_eq!(scope("versions=true", Versioning::Unversioned), ListScope::Versions { after: None });
+        assert_eq!(
+            scope("versions=false", Versioning::Suspended),
+            ListScope::NewestVersions
+        );
+        assert_eq!(
+            scope("versions=true", Versioning::Unversioned),
+            ListScope::Versions { after: None }
+        );
         for bad in [
             "max_keys=0",
             "max_keys=1001",

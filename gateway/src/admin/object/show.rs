@@ -6,12 +6,7 @@ use super::{
     list::newest,
     view::{self, ObjectView},
 };
-use crate::{
-    gateway::Gateway,
-    limits::OBJECT_LOOKS_MAX,
-    list::fanout,
-    records::BucketRecord,
-};
+use crate::{gateway::Gateway, limits::OBJECT_LOOKS_MAX, list::fanout, records::BucketRecord};
 use proto::{
     error::{ErrorCode, S3Error},
     limits::LIST_KEYS_MAX,

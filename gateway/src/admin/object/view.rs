@@ -66,7 +66,10 @@ impl ObjectView {
 
 /// The checksum that an ETag without quotes is.
 fn checksum(etag: &str) -> Option<ChecksumView> {
-    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let is_hex = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
     let (value, kind) = match etag.split_once('-') {
         None if etag.len() == 32 => (etag, "md5"),
         Some((value, "x")) => (value, kind_of_marked(value)?),
