@@ -12,7 +12,7 @@ pub fn in_order(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> 
     let mut arguments = arguments.into_iter().peekable();
     let mut ordered: Vec<OsString> = arguments.next().into_iter().collect();
     let mut early = Vec::new();
-    while let Some(flag) = arguments.next_if(|argument| is_early(argument)) {
+    while let Some(flag) = arguments.next_if(is_early) {
         let takes_the_next = WITH_VALUE.iter().any(|known| flag == *known);
         early.push(flag);
         if takes_the_next {

@@ -49,13 +49,6 @@ impl BucketName {
     }
 }
 
-impl Place {
-    /// Whether all buckets are meant.
-    pub fn is_everything(&self) -> bool {
-        self.bucket.is_none()
-    }
-}
-
 impl FromStr for Place {
     type Err = NameError;
 
@@ -186,7 +179,7 @@ mod tests {
     #[test]
     fn nothing_behind_the_scheme_is_everything() {
         for text in ["ais://", "ais:", "s3://", "s3:"] {
-            assert!(text.parse::<Place>().unwrap().is_everything(), "{text}");
+            assert_eq!(text.parse::<Place>().unwrap().bucket, None, "{text}");
         }
         assert_eq!("ais://bck/dir/".parse::<Place>().unwrap().key, "dir/");
         assert!("".parse::<Place>().is_err());

@@ -77,3 +77,5 @@ pub const TRANSFER_BUFFER_BYTES: usize = 256 * 1024;
 pub const COPY_PART_BYTES: u64 = 512 * 1024 * 1024;
 /// Parts of a stream of unknown length after which parts get larger.
 pub const STREAM_PARTS_PER_STEP: u64 = 1000;
+/// Most keys a listing is asked for at once; the store gives no more.
+pub const LIST_PAGE_KEYS: u64 = 1000;

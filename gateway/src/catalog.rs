@@ -156,7 +156,7 @@ impl Catalog {
     pub fn epoch(&self) -> u64 {
         self.view.borrow().epoch
     }
-    /// At most `most` removed access keys after the first `told`, and how many are told with them.
+    /// At most `most` revocations after the first `told`, and how many are told with them.
     pub fn revocations_after(&self, told: u64, most: usize) -> (Vec<Revocation>, u64) {
         self.view.borrow().revocations.after(told, most)
     }

@@ -65,6 +65,8 @@ struct Node {
 pub struct NodeView {
     /// The node.
     pub node: Uuid,
+    /// Where it is, as clients are told, or as gateways reach it; `None`: it has not registered with this gateway.
+    pub host: Option<String>,
     /// Empty when it does not live.
     pub cores: Vec<Rc<Core>>,
 }
@@ -158,9 +160,15 @@ impl Cluster {
         let known: BTreeSet<Uuid> = map.shards.iter().map(|entry| entry.node).collect();
         let view = |node: Uuid| NodeView {
             node,
+            host: self.host_of(node),
             cores: self.cores_of(node),
         };
         known.into_iter().map(view).collect()
+    }
+    fn host_of(&self, node: Uuid) -> Option<String> {
+        let nodes = self.nodes.borrow();
+        let info = &nodes.get(&node)?.info;
+        Some(info.advertise.clone().unwrap_or_else(|| info.address.clone()))
     }
     /// The cores of a node, if it lives.
     pub fn cores_of(&self, node: Uuid) -> Vec<Rc<Core>> {

@@ -171,6 +171,7 @@ async fn serve(
     connection.noted.caller(&caller);
     let target = address.target(head.raw_path())?;
     let operation = Operation::parse(head, &target, &query)?;
+    address.allows(head.raw_path(), operation)?;
     connection.operation = Some(operation.name());
     let request = Request {
         id,

@@ -23,7 +23,12 @@ use proto::{
     http::head::RequestHead,
     s3::address::{Address, Domains},
 };
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, OnceCell},
+    net::SocketAddr,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 /// What the operator decides.
 #[derive(Debug)]
@@ -94,6 +99,10 @@ pub struct Gateway {
     pub connections: Cell<usize>,
     /// Requests answered.
     pub requests: RequestCounters,
+    /// When it started.
+    pub started: Instant,
+    /// Where clients connect; set once it listens.
+    pub listening: OnceCell<SocketAddr>,
 }
 
 impl Gateway {
@@ -125,6 +134,8 @@ impl Gateway {
             draining: Cell::new(false),
             connections: Cell::new(0),
             requests: RequestCounters::default(),
+            started: Instant::now(),
+            listening: OnceCell::new(),
         }
     }
     /// How a request names its bucket. The names that nodes are reached by are no buckets.

@@ -55,7 +55,7 @@ use catalog::Catalog;
 use clap::Parser;
 use config::{Arguments, Flags};
 use gateway::Gateway;
-use std::{io::Write, process::ExitCode, rc::Rc, sync::Arc};
+use std::{io::Write, net::SocketAddr, process::ExitCode, rc::Rc, sync::Arc};
 use store::redb::RedbStore;
 use tls::GatewayTls;
 use tracing_subscriber::EnvFilter;
@@ -140,6 +140,8 @@ async fn run(flags: Flags) -> Result<(), String> {
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}; stop what uses the port, or choose another"))?;
     let port = listener.port().map_err(|error| error.to_string())?;
+    // Nobody else sets it.
+    let _ = gateway.listening.set(SocketAddr::new(address.ip(), port));
     let website = match flags.website_address()? {
         Some(address) => Some(server::bind(address).await.map_err(|error| {
             format!("cannot listen on {address}: {error}; stop what uses the port, or choose another website port")

@@ -50,10 +50,11 @@ impl Request<'_> {
     pub fn key(&self) -> Result<&ObjectKey, S3Error> {
         self.target.key().ok_or_else(|| ErrorCode::InvalidURI.into())
     }
-    /// The bucket, if it exists, is in use, and the caller may use it.
+    /// The bucket, if it exists, is in use, the caller may use it, and its `access` allows the operation.
     pub fn bucket(&self) -> Result<Rc<BucketRecord>, S3Error> {
         let bucket = self.bucket_named(self.bucket_name()?.as_str())?;
         self.check_owner(&bucket, expected_owner::OF_BUCKET)?;
+        bucket.access.check_operation(self.operation)?;
         Ok(bucket)
     }
     /// Refuses a bucket of another owner than the one the client expects.
@@ -62,20 +63,30 @@ impl Request<'_> {
     }
     /// The same for a bucket that is named elsewhere: by the source of a copy.
     pub fn bucket_named(&self, name: &str) -> Result<Rc<BucketRecord>, S3Error> {
-        let found = self.gateway.catalog.bucket(name);
-        let bucket = found
-            .filter(|bucket| bucket.state == BucketState::Active)
-            .ok_or_else(|| no_such_bucket(name))?;
+        let bucket = bucket_in_use(self.gateway, name)?;
         self.authorise(&bucket)?;
         Ok(bucket)
     }
-    /// Only its owner may use a bucket; with `--anonymous`, everyone.
+    /// See [`authorise`].
     pub fn authorise(&self, bucket: &BucketRecord) -> Result<(), S3Error> {
-        if self.gateway.anonymous || bucket.owner == self.caller.user.name {
-            Ok(())
-        } else {
-            Err(ErrorCode::AccessDenied.into())
-        }
+        authorise(self.gateway, &self.caller, bucket)
+    }
+}
+
+/// The bucket of a name, if it is in use.
+pub fn bucket_in_use(gateway: &Gateway, name: &str) -> Result<Rc<BucketRecord>, S3Error> {
+    let found = gateway.catalog.bucket(name);
+    found
+        .filter(|bucket| bucket.state == BucketState::Active)
+        .ok_or_else(|| no_such_bucket(name))
+}
+
+/// Only its owner may use a bucket; with `--anonymous`, everyone.
+pub fn authorise(gateway: &Gateway, caller: &Caller, bucket: &BucketRecord) -> Result<(), S3Error> {
+    if gateway.anonymous || bucket.owner == caller.user.name {
+        Ok(())
+    } else {
+        Err(ErrorCode::AccessDenied.into())
     }
 }
 

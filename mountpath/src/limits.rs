@@ -51,8 +51,11 @@ pub const RECENT_AGE_MAX: Duration = Duration::from_secs(5);
 pub const TOUCHED_MAX: usize = 32 * 1024;
 /// Access times alone are written this often.
 pub const TOUCHED_AGE_MAX: Duration = Duration::from_secs(60);
-/// An access time is noted at most once in this many milliseconds for a cached object.
+/// An access time is noted once in each of these periods for a cached object, in milliseconds: what clients see of it has
+/// whole seconds.
 pub const TOUCH_RESOLUTION_MS: u64 = 1000;
+/// How often a page with access times is read again when merges come between.
+pub const DETAILED_PAGE_TRIES: usize = 8;
 /// Records of the log that one transaction of a start applies.
 pub const REPLAY_ENTRIES_MAX: usize = 128 * 1024;
 /// Numbers of records and blobs skipped at a start: those that were given out before a crash and never reached the log

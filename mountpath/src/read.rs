@@ -105,14 +105,31 @@ impl ShardStore {
         page.map_err(|error| self.judge(error))
     }
 
-    /// Notes that an object was read, milliseconds since the epoch.
-    pub fn touch(&self, bucket: BucketId, key: &[u8], unix_ms: u64) {
-        self.index.touch(bucket, key, unix_ms);
+    /// Notes that a version of a key was read, milliseconds since the epoch; not while too many reads wait to be written down.
+    pub fn touch(&self, bucket: BucketId, key: &[u8], entry: &ObjectEntry, unix_ms: u64) {
+        self.index.touch(bucket, key, entry, unix_ms);
     }
 
-    /// When the object a key holds was last read, milliseconds since the epoch.
-    pub async fn accessed(&self, bucket: BucketId, key: &[u8]) -> Result<Option<u64>, StoreError> {
-        self.index.accessed(bucket, key).await
+    /// The same, and if too many wait, it waits as well.
+    pub async fn touch_surely(
+        &self,
+        bucket: BucketId,
+        key: &[u8],
+        entry: &ObjectEntry,
+        unix_ms: u64,
+    ) -> Result<(), StoreError> {
+        while !self.index.touch(bucket, key, entry, unix_ms) {
+            self.merge().await?;
+        }
+        Ok(())
+    }
+
+    /// When a version of a key was written or last read, whichever is later, in milliseconds since the epoch.
+    pub async fn accessed(&self, bucket: BucketId, key: &[u8], entry: &ObjectEntry) -> Result<u64, StoreError> {
+        self.check_available()?;
+        let accessed = self.index.accessed(bucket, key, entry).await;
+        let accessed = accessed.map_err(|error| self.judge(error))?;
+        Ok(accessed.unwrap_or(0).max(entry.meta.modified_unix_ms))
     }
 
     /// A file that is missing may be missing with the whole disk.

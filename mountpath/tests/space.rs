@@ -3,7 +3,10 @@
 
 mod support;
 
-use corelane_mountpath::io::{run, sleep};
+use corelane_mountpath::{
+    io::{run, sleep},
+    shard_store::ShardStore,
+};
 use proto::s3::bucket::BucketId;
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 use support::{
@@ -199,37 +202,37 @@ fn access_times_survive_a_clean_stop() {
         let read = |key: &'static str, unix_ms| {
             let engine = &engine;
             async move {
-                engine.open_object(BUCKET, key.as_bytes()).await.unwrap().unwrap();
-                engine.touch(BUCKET, key.as_bytes(), unix_ms);
+                let open = engine.open_object(BUCKET, key.as_bytes()).await.unwrap().unwrap();
+                engine.touch(BUCKET, key.as_bytes(), &open.entry, unix_ms);
             }
         };
-        read("key-0", 1_700_000_000_000).await;
-        read("key-1", 1_700_000_000_500).await;
-        read("key-1", 1_700_000_005_000).await;
-        assert_eq!(
-            engine.accessed(BUCKET, b"key-1").await.unwrap(),
-            Some(1_700_000_005_000)
-        );
+        let (first, second, third) = (LATER_UNIX_MS, LATER_UNIX_MS + 700, LATER_UNIX_MS + 5000);
+        read("key-0", first).await;
+        read("key-1", second).await;
+        read("key-1", third).await;
+        assert_eq!(accessed(&engine, "key-1").await, third);
         shard.store.close().await;
         drop(engine);
         let (store, _) = Store::open(&shard.directory, None, Options::default()).await.unwrap();
         shard.store = store;
         let engine = shard.store.engine();
-        assert_eq!(
-            engine.accessed(BUCKET, b"key-0").await.unwrap(),
-            Some(1_700_000_000_000)
-        );
-        assert_eq!(
-            engine.accessed(BUCKET, b"key-1").await.unwrap(),
-            Some(1_700_000_005_000)
-        );
-        assert_eq!(engine.accessed(BUCKET, b"key-2").await.unwrap(), None);
+        assert_eq!(accessed(engine, "key-0").await, first);
+        assert_eq!(accessed(engine, "key-1").await, third);
+        assert!(accessed(engine, "key-2").await < LATER_UNIX_MS);
         // Another object under the key was never read.
         shard.put_all(["key-1".to_owned()].into_iter(), 10, 10).await;
-        assert_eq!(shard.store.engine().accessed(BUCKET, b"key-1").await.unwrap(), None);
+        assert!(accessed(shard.store.engine(), "key-1").await < LATER_UNIX_MS);
         shard.store.close().await;
     })
     .unwrap();
+}
+
+/// After everything that is written here.
+const LATER_UNIX_MS: u64 = 4_000_000_000_000;
+
+async fn accessed(engine: &ShardStore, key: &str) -> u64 {
+    let entry = engine.lookup(BUCKET, key.as_bytes()).await.unwrap().unwrap();
+    engine.accessed(BUCKET, key.as_bytes(), &entry).await.unwrap()
 }
 
 #[test]

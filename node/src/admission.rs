@@ -106,6 +106,9 @@ fn open(
             let Some(target) = target_named(head.raw_path(), &object.bucket.name, &object.key) else {
                 return Err(denied(OTHER_REQUEST));
             };
+            if let Some(access) = core.links.access_since(object.bucket.id, ticket.issued_unix_ms) {
+                access.check_operation(object.operation)?;
+            }
             Operation::parse(head, &target, &query)? == object.operation
                 && ticket::request_digest(head.method(), head, &query) == *request_digest
                 && object.declares_same_payload(head)?

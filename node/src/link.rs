@@ -13,12 +13,13 @@ use crate::{
 use proto::{
     auth::ticket::{Grant, Ticket},
     cluster::{
-        handoff::{ReturnedConnection, Revocation, ToCore, ToGateway},
+        handoff::{ReturnedConnection, Revocation, Revoked, ToCore, ToGateway},
         map::{ShardMap, Uuid},
         placement,
     },
     http::head::RequestHead,
     limits::{LEASE_LIFE_MS, TICKET_LIFE_S},
+    s3::{bucket::BucketId, properties::Access},
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::{
@@ -67,6 +68,8 @@ pub struct Links {
     /// When access keys were removed, in milliseconds since the epoch: tickets made for them up to then are worth
     /// nothing.
     revoked: RefCell<HashMap<String, u64>>,
+    /// What the objects of buckets are open to, and since when: tickets made up to then know another `access`.
+    accesses: RefCell<HashMap<BucketId, (Access, u64)>>,
 }
 
 impl Links {
@@ -77,12 +80,29 @@ impl Links {
         at.is_some_and(|revoked_unix_ms| ticket.issued_unix_ms <= *revoked_unix_ms)
     }
 
+    /// What a bucket's `access` became after a ticket was made; `None`: the ticket knows it.
+    pub fn access_since(&self, bucket: BucketId, issued_unix_ms: u64) -> Option<Access> {
+        let accesses = self.accesses.borrow();
+        let (access, changed_unix_ms) = accesses.get(&bucket)?;
+        (issued_unix_ms <= *changed_unix_ms).then_some(*access)
+    }
+
     fn revoke(&self, revocations: Vec<Revocation>) {
         let mut revoked = self.revoked.borrow_mut();
+        let mut accesses = self.accesses.borrow_mut();
         let oldest = unix_ms().saturating_sub(2 * TICKET_LIFE_S * 1000);
         revoked.retain(|_, revoked_unix_ms| *revoked_unix_ms >= oldest);
-        let pairs = revocations.into_iter();
-        revoked.extend(pairs.map(|revocation| (revocation.access_key, revocation.revoked_unix_ms)));
+        accesses.retain(|_, (_, changed_unix_ms)| *changed_unix_ms >= oldest);
+        for Revocation { what, revoked_unix_ms } in revocations {
+            match what {
+                Revoked::Key(access_key) => {
+                    revoked.insert(access_key, revoked_unix_ms);
+                }
+                Revoked::Access(bucket, access) => {
+                    accesses.insert(bucket, (access, revoked_unix_ms));
+                }
+            }
+        }
     }
 
     fn of(&self, gateway: Uuid) -> Option<Rc<Link>> {

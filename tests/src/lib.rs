@@ -18,6 +18,7 @@ pub mod process;
 pub mod random;
 pub mod raw;
 pub mod request;
+pub mod rest;
 pub mod sign;
 pub mod small_disk;
 pub mod store;

@@ -1,11 +1,46 @@
-//! To come.
-use crate::error::{CliError, Result};
+//! `corelane show ...`: the same as `bucket show`, `cluster show` and so on, with the words the other way round.
 
-/// The flags.
-#[derive(clap::Args)]
-pub struct ShowArgs {}
+use super::{bucket::show::ShowBucketArgs, cluster, object::show::ShowObjectArgs};
+use crate::{
+    client::{Client, GlobalArgs},
+    error::Result,
+};
+use clap::{Args, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  corelane show bucket photos                               The same as `corelane bucket show photos`
+  corelane show object photos/a.jpg                         The same as `corelane object show photos/a.jpg`
+  corelane show cluster";
+
+/// The flags of `corelane show`.
+#[derive(Args)]
+#[command(after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct ShowArgs {
+    #[command(subcommand)]
+    command: ShowCommand,
+    #[command(flatten)]
+    global: GlobalArgs,
+}
+
+#[derive(Subcommand)]
+enum ShowCommand {
+    /// Show a bucket's properties: `bucket show`
+    Bucket(ShowBucketArgs),
+    /// Show what the store says of an object: `object show`
+    Object(ShowObjectArgs),
+    /// Show what the store consists of: `cluster show`
+    #[command(after_help = cluster::EXAMPLES)]
+    Cluster,
+}
 
 /// Runs the command.
-pub fn run(_: &ShowArgs) -> Result<()> {
-    Err(CliError::failed("this command is not there yet"))
+pub fn run(args: &ShowArgs) -> Result<()> {
+    let client = Client::new(&args.global.connection)?;
+    let output = args.global.output;
+    match &args.command {
+        ShowCommand::Bucket(args) => super::bucket::show::show(&client, output, args),
+        ShowCommand::Object(args) => super::object::show::show(&client, output, args),
+        ShowCommand::Cluster => cluster::show(&client, output),
+    }
 }

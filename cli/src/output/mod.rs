@@ -1,11 +1,13 @@
 //! What commands print: tables and lines for people, JSON for programs, colour only on a terminal.
 
+mod ask;
 mod size;
 mod style;
 mod table;
 mod text;
 mod time;
 
+pub use ask::{ask, confirm};
 pub use size::size;
 pub use style::Style;
 pub use table::{Columns, pairs};

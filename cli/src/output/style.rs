@@ -20,6 +20,7 @@ impl Style {
     }
 
     /// Nothing but text.
+    #[cfg(test)]
     pub fn plain() -> Self {
         Self { dressed: false }
     }
@@ -33,11 +34,6 @@ impl Style {
         }
     }
 
-    /// Whether there are colours at all.
-    pub fn is_dressed(self) -> bool {
-        self.dressed
-    }
-
     /// Headings.
     pub fn bold(self, text: &str) -> String {
         self.dress("1", text)
@@ -46,11 +42,6 @@ impl Style {
     /// Failures.
     pub fn red(self, text: &str) -> String {
         self.dress("1;31", text)
-    }
-
-    /// Success.
-    pub fn green(self, text: &str) -> String {
-        self.dress("32", text)
     }
 
     fn dress(self, code: &str, text: &str) -> String {

@@ -1,11 +1,7 @@
 //! Removing many objects at once.
 
 use super::{CallResult, Store, UPLOAD_CHECKSUM, list::of_bucket, upload_checksum, xml::escaped};
-use crate::{
-    bucket_name::BucketName,
-    client::Payload,
-    limits::COMPLETION,
-};
+use crate::{bucket_name::BucketName, client::Payload, limits::COMPLETION};
 use reqwest::Method;
 
 /// What is to be removed.
@@ -45,7 +41,11 @@ impl Store {
         call.payload = Payload::Signed(body.into());
         let answer = self.call_for_xml(&call, "DeleteResult")?;
         let text = |element: &super::Element, name: &str| element.text(name).unwrap_or_default().to_owned();
-        let failed = answer.all("Error").map(|error| (text(error, "Key"), text(error, "Code"), text(error, "Message")));
-        Ok(Deletion { failed: failed.collect() })
+        let failed = answer
+            .all("Error")
+            .map(|error| (text(error, "Key"), text(error, "Code"), text(error, "Message")));
+        Ok(Deletion {
+            failed: failed.collect(),
+        })
     }
 }

@@ -1,10 +1,6 @@
 //! How a call fails, what is worth another try, and what to say of it.
 
-use crate::{
-    client::Client,
-    error::CliError,
-    output::printable,
-};
+use crate::{client::Client, error::CliError, output::printable};
 use reqwest::StatusCode;
 use std::io;
 
@@ -88,9 +84,7 @@ impl Failure {
         match self {
             Self::Lost(error) => client.unreachable(&error),
             Self::Cut(reason) => CliError::failed(format!("{what}: the connection to the store broke: {reason}")),
-            Self::Answered { status, code, message } => {
-                client.refused(status, &code, &format!("{message} ({what})"))
-            }
+            Self::Answered { status, code, message } => client.refused(status, &code, &format!("{message} ({what})")),
             Self::Stranger(status, body) => client.stranger(status, &body),
             Self::Damaged(message) | Self::Local(message) => CliError::failed(format!("{what}: {message}")),
             Self::Interrupted => CliError::failed("interrupted"),

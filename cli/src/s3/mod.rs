@@ -10,9 +10,9 @@ pub mod path;
 mod xml;
 
 pub use copy::CopySource;
-pub use delete::{Deletion, Doomed};
+pub use delete::Doomed;
 pub use failure::{CallResult, Failure};
-pub use list::{Listed, ListedVersion};
+pub use list::Listed;
 pub use multipart::{CompletedPart, StoredPart, Upload};
 pub use object::{Described, ObjectHead, Put, Reading};
 

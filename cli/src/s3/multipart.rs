@@ -144,7 +144,9 @@ impl Store {
             return Err(failure);
         };
         let is_it = head.size == total(parts)
-            && head.checksum.is_some_and(|stored| stored.composite_parts.is_none() && stored.checksum == *whole);
+            && head
+                .checksum
+                .is_some_and(|stored| stored.composite_parts.is_none() && stored.checksum == *whole);
         match is_it {
             true => Ok(Put {
                 etag: head.etag,

@@ -141,7 +141,10 @@ impl Store {
 
     /// A call about an object.
     pub(super) fn of_object(&self, method: Method, name: &ObjectName) -> CallResult<Call> {
-        Ok(Call::new(method, path::of_object(PREFIX, name.bucket.as_str(), &name.key)?))
+        Ok(Call::new(
+            method,
+            path::of_object(PREFIX, name.bucket.as_str(), &name.key)?,
+        ))
     }
 }
 

@@ -28,7 +28,19 @@ mod tests {
 
     #[test]
     fn keys_survive_a_url() {
-        for key in ["a/b", "a//b", "/lead", "a/", "a/../b", "../a", "a/.", "ä ?#%2F+", "~", "\\", "\n"] {
+        for key in [
+            "a/b",
+            "a//b",
+            "/lead",
+            "a/",
+            "a/../b",
+            "../a",
+            "a/.",
+            "ä ?#%2F+",
+            "~",
+            "\\",
+            "\n",
+        ] {
             let path = of_object("/s3/", "bck", key).unwrap();
             let url = reqwest::Url::parse(&format!("http://h{path}")).unwrap();
             assert_eq!(url.path(), path, "{key:?}");

@@ -70,7 +70,10 @@ fn resolved(reference: &BytesRef<'_>) -> Option<String> {
             Some(hex) => u32::from_str_radix(hex, 16),
             None => number.parse(),
         };
-        return code.ok().and_then(char::from_u32).map(|character| character.to_string());
+        return code
+            .ok()
+            .and_then(char::from_u32)
+            .map(|character| character.to_string());
     }
     let text = match reference.as_ref() {
         "lt" => "<",

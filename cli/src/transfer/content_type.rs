@@ -57,7 +57,9 @@ const TYPES: &[(&str, &str)] = &[
 /// What a file's name says; `None`: nothing that is known.
 pub fn of_name(path: &Path) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    let known = TYPES.binary_search_by_key(&extension.as_str(), |(known, _)| known).ok()?;
+    let known = TYPES
+        .binary_search_by_key(&extension.as_str(), |(known, _)| known)
+        .ok()?;
     TYPES.get(known).map(|(_, content_type)| *content_type)
 }
 

@@ -122,7 +122,9 @@ impl Transfer {
             let (first, length) = plan.piece(range);
             let _slot = self.slots.take(0);
             self.store.interrupt().check()?;
-            let mut hasher = expected.combinable().map(|checksum| ChecksumHasher::new(checksum.algorithm));
+            let mut hasher = expected
+                .combinable()
+                .map(|checksum| ChecksumHasher::new(checksum.algorithm));
             if part.has(range) {
                 resumed_bytes.fetch_add(length, Ordering::Relaxed);
                 read_back(&part, first, length, |bytes| {

@@ -100,7 +100,20 @@ mod tests {
             assert_eq!(path.strip_prefix(folder).unwrap().to_str(), Some(key));
         }
         for key in [
-            "", "/", "/etc/passwd", "..", "../a", "a/..", "a/../b", "a/../../b", ".", "./a", "a/./b", "a/", "a//b", "a\0",
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "../a",
+            "a/..",
+            "a/../b",
+            "a/../../b",
+            ".",
+            "./a",
+            "a/./b",
+            "a/",
+            "a//b",
+            "a\0",
         ] {
             assert!(below(folder, key).is_err(), "{key:?}");
         }

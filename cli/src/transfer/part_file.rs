@@ -30,7 +30,10 @@ impl PartFile {
         };
         let name = target.file_name().unwrap_or_default();
         let of_name = short_hash(name.as_encoded_bytes(), 8);
-        let path = folder.join(format!(".corelane-{of_name}-{}.part", short_hash(identity.as_bytes(), 24)));
+        let path = folder.join(format!(
+            ".corelane-{of_name}-{}.part",
+            short_hash(identity.as_bytes(), 24)
+        ));
         let failed = |error| Failure::of_file("write", &path, &error);
         let file = OpenOptions::new()
             .read(true)
@@ -74,7 +77,11 @@ impl PartFile {
         let path = list_path(&self.path);
         let failed = |error| Failure::of_file("write", &path, &error);
         if list.is_none() {
-            let file = OpenOptions::new().append(true).create(true).open(&path).map_err(failed)?;
+            let file = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&path)
+                .map_err(failed)?;
             *list = Some(file);
         }
         match list.as_mut() {
@@ -99,7 +106,8 @@ impl PartFile {
 
     /// Removes what commands have left that were getting other contents to the same place.
     pub fn discard_others(&self) {
-        let (Some(folder), Some(own)) = (self.path.parent(), self.path.file_name().and_then(|name| name.to_str())) else {
+        let (Some(folder), Some(own)) = (self.path.parent(), self.path.file_name().and_then(|name| name.to_str()))
+        else {
             return;
         };
         let prefix: String = own.chars().take(".corelane-".len() + 8 + 1).collect();

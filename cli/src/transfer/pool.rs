@@ -97,7 +97,11 @@ mod tests {
         let done = AtomicU64::new(0);
         let result = number(1, 1000, |number| {
             done.fetch_add(1, Ordering::Relaxed);
-            if number == 10 { Err(Failure::Interrupted) } else { Ok(()) }
+            if number == 10 {
+                Err(Failure::Interrupted)
+            } else {
+                Ok(())
+            }
         });
         assert!(matches!(result, Err(Failure::Interrupted)));
         assert_eq!(done.into_inner(), 11);

@@ -102,9 +102,13 @@ impl Progress {
 
     fn count(&self) {
         if self.is_drawn {
-            let (finished, known) = (self.finished.load(Ordering::Relaxed), self.known.load(Ordering::Relaxed));
+            let (finished, known) = (
+                self.finished.load(Ordering::Relaxed),
+                self.known.load(Ordering::Relaxed),
+            );
             let files = if known == 1 { "file" } else { "files" };
-            self.total.set_message(shortened(&format!("{finished}/{known} {files}")));
+            self.total
+                .set_message(shortened(&format!("{finished}/{known} {files}")));
         }
     }
 }
@@ -136,7 +140,9 @@ fn style(template: &str) -> ProgressStyle {
     };
     style
         .progress_chars("=> ")
-        .with_key("done", |state: &ProgressState, out: &mut dyn fmt::Write| write_size(out, state.pos()))
+        .with_key("done", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            write_size(out, state.pos())
+        })
         .with_key("all", |state: &ProgressState, out: &mut dyn fmt::Write| {
             write_size(out, state.len().unwrap_or_default());
         })

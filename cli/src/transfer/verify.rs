@@ -42,10 +42,7 @@ impl Expected {
             let checksum = stored.checksum.clone();
             return Ok(match stored.composite_parts {
                 None => Self::Whole(checksum),
-                Some(count) => Self::OfParts(
-                    part_sizes(store, name, head, count, jobs)?,
-                    OfParts::Checksum(checksum),
-                ),
+                Some(count) => Self::OfParts(part_sizes(store, name, head, count, jobs)?, OfParts::Checksum(checksum)),
             });
         }
         if let Some(checksum) = whole_of_etag(&head.etag) {
@@ -245,13 +242,20 @@ fn whole_of_etag(etag: &str) -> Option<Checksum> {
         ),
     };
     let value = bytes_of(digits)?;
-    let algorithm = algorithms.iter().copied().find(|algorithm| algorithm.length() == value.len())?;
+    let algorithm = algorithms
+        .iter()
+        .copied()
+        .find(|algorithm| algorithm.length() == value.len())?;
     Some(Checksum { algorithm, value })
 }
 
 fn bytes_of(digits: &str) -> Option<Vec<u8>> {
     let (pairs, odd) = digits.as_bytes().as_chunks::<2>();
-    let digit = |character: u8| char::from(character).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |character: u8| {
+        char::from(character)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
     if !odd.is_empty() {
         return None;
     }
@@ -287,7 +291,10 @@ mod tests {
     #[test]
     fn etags_say_which_checksum_they_are() {
         let algorithm = |etag: &str| whole_of_etag(etag).map(|checksum| checksum.algorithm);
-        assert_eq!(algorithm("d41d8cd98f00b204e9800998ecf8427e"), Some(ChecksumAlgorithm::Md5));
+        assert_eq!(
+            algorithm("d41d8cd98f00b204e9800998ecf8427e"),
+            Some(ChecksumAlgorithm::Md5)
+        );
         assert_eq!(
             algorithm("99aa06d3014798d86001c324468d497f-x"),
             Some(ChecksumAlgorithm::Xxhash128)

@@ -1,6 +1,6 @@
 //! `GET /v1/health`: whether requests would succeed. Without authentication, so it says little.
 
-use super::Reply;
+use super::reply::Reply;
 use crate::{cluster::Availability, gateway::Gateway};
 use serde_json::json;
 

@@ -1,6 +1,9 @@
 //! `/v1/keys`: access keys and the users they belong to.
 
-use super::Reply;
+use super::{
+    call::{Call, invalid},
+    reply::Reply,
+};
 use crate::{
     catalog::CatalogError,
     clock::unix_ms,
@@ -10,10 +13,7 @@ use crate::{
     records::{KeyRecord, UserRecord},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use proto::{
-    auth::ticket::TicketKey,
-    http::{date::iso8601, percent},
-};
+use proto::{auth::ticket::TicketKey, error::S3Error, http::date::iso8601};
 use serde::{Deserialize, Serialize};
 
 const ACCESS_KEY_BYTES_MIN: usize = 3;
@@ -67,45 +67,42 @@ pub fn list(gateway: &Gateway) -> Reply {
 }
 
 /// Makes a key. What is not given is generated; the secret is told once, here.
-pub async fn create(gateway: &Gateway, body: &[u8]) -> Reply {
-    let wanted: CreateKey = match serde_json::from_slice(body) {
-        Ok(wanted) => wanted,
-        Err(error) => return Reply::error(400, "InvalidRequest", &error.to_string()),
-    };
-    if let Err(message) = check(&wanted) {
-        return Reply::error(400, "InvalidRequest", message);
-    }
+pub async fn create(call: &Call<'_>) -> Result<Reply, S3Error> {
+    let wanted: CreateKey = call.json()?;
+    check(&wanted).map_err(|message| invalid(message.to_owned()))?;
     let key = KeyRecord {
         access_key: wanted.access_key.unwrap_or_else(generate_access_key),
         secret_key: wanted.secret_key.unwrap_or_else(generate_secret_key),
         user: wanted.user,
         created_unix_ms: unix_ms(),
     };
-    match gateway.catalog.create_key(&key, wanted.tenant.as_deref()).await {
-        Ok(user) => {
-            tracing::info!(access_key = key.access_key, user = user.name, "access key created");
-            let view = KeyView {
-                secret_key: Some(key.secret_key),
-                ..KeyView::new(&key.access_key, key.created_unix_ms, &user)
-            };
-            Reply::json(201, &view)
-        }
-        Err(error) => refusal(&error),
-    }
+    Ok(
+        match call.gateway.catalog.create_key(&key, wanted.tenant.as_deref()).await {
+            Ok(user) => {
+                tracing::info!(access_key = key.access_key, user = user.name, "access key created");
+                let view = KeyView {
+                    secret_key: Some(key.secret_key),
+                    ..KeyView::new(&key.access_key, key.created_unix_ms, &user)
+                };
+                Reply::json(201, &view)
+            }
+            Err(error) => refusal(&error),
+        },
+    )
 }
 
 /// Removes a key. Nothing that starts after the answer succeeds with it.
-pub async fn remove(gateway: &Gateway, raw_access_key: &str) -> Reply {
-    let decoded = percent::decode(raw_access_key).and_then(|bytes| String::from_utf8(bytes).ok());
-    let access_key = decoded.unwrap_or_default();
+pub async fn remove(call: &Call<'_>) -> Result<Reply, S3Error> {
+    let gateway = call.gateway;
+    let access_key = call.parameter(0)?;
     if access_key == gateway.catalog.root_access_key() {
-        return Reply::error(
+        return Ok(Reply::error(
             409,
             "RootKey",
             "The root user's key cannot be removed; it is in the credentials file.",
-        );
+        ));
     }
-    match gateway.catalog.remove_key(&access_key).await {
+    Ok(match gateway.catalog.remove_key(&access_key).await {
         Ok(()) => {
             handoff::settle(gateway).await;
             tracing::info!(access_key, "access key removed");
@@ -113,7 +110,7 @@ pub async fn remove(gateway: &Gateway, raw_access_key: &str) -> Reply {
         }
         Err(CatalogError::Changed) => Reply::error(404, "NoSuchKey", "There is no such access key."),
         Err(error) => refusal(&error),
-    }
+    })
 }
 
 fn refusal(error: &CatalogError) -> Reply {

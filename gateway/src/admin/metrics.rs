@@ -1,6 +1,6 @@
 //! `GET /v1/metrics`: what the gateway and all cores count, for Prometheus.
 
-use super::Reply;
+use super::reply::Reply;
 use crate::{gateway::Gateway, metrics};
 
 /// OpenMetrics, which Prometheus asks for first (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
@@ -10,9 +10,9 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 pub async fn serve(gateway: &Gateway) -> Reply {
     match metrics::gather(gateway).await.into_text() {
         Ok(text) => Reply {
-            status: 200,
             content_type: CONTENT_TYPE,
             body: text.into_bytes(),
+            ..Reply::empty(200)
         },
         Err(_) => Reply::error(500, "InternalError", "The metrics cannot be written."),
     }

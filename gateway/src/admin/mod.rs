@@ -1,76 +1,44 @@
 //! The admin API under `/v1`, in JSON. It shares the S3 port: no bucket can have a name of two letters. hyper serves it,
 //! one request a connection, from the bytes already read.
 
+mod bucket;
+mod call;
+mod caller;
+mod cluster;
 mod health;
 mod hyper_io;
 mod keys;
 mod metrics;
+mod openapi;
+mod reply;
+mod route;
 
 use crate::{
     access_log::{self, Noted, Outcome},
-    auth::{self, Caller},
     connection::Connection,
     gateway::Gateway,
-    limits::{ADMIN_BODY_BYTES_MAX, ADMIN_TIME},
+    limits::ADMIN_TIME,
     rt,
 };
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use call::Call;
+use http_body_util::Full;
 use hyper::{Response, body::Incoming, service::service_fn};
 use proto::{
-    auth::{
-        sigv4::{from_hex, sha256},
-        verify::version_2_refused,
-    },
     error::{ErrorCode, S3Error},
-    http::head::{Method, RequestHead},
-    s3::{address::Address, query::Query},
+    http::head::RequestHead,
+    s3::{name::is_native_object, query::Query},
 };
-use serde::Serialize;
+use reply::Reply;
+use route::{Access, Found};
 use std::{convert::Infallible, net::IpAddr, rc::Rc};
 
 /// Where it is asked whether all is well.
 pub const HEALTH_PATH: &str = "/v1/health";
 
-/// Whether a path is the admin API's.
+/// Whether a path is the admin API's. Object data under `/v1/objects` is served as S3's is.
 pub fn is_admin_path(path: &str) -> bool {
-    path == "/v1" || path.starts_with("/v1/")
-}
-
-/// An answer, in JSON unless it says otherwise.
-#[derive(Debug)]
-struct Reply {
-    status: u16,
-    content_type: &'static str,
-    body: Vec<u8>,
-}
-
-impl Reply {
-    fn json(status: u16, value: &impl Serialize) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(body) => Self {
-                body,
-                ..Self::empty(status)
-            },
-            Err(_) => Self::empty(500),
-        }
-    }
-    fn empty(status: u16) -> Self {
-        Self {
-            status,
-            content_type: "application/json",
-            body: Vec::new(),
-        }
-    }
-    fn error(status: u16, code: &str, message: &str) -> Self {
-        Self::json(status, &serde_json::json!({ "code": code, "message": message }))
-    }
-}
-
-impl From<S3Error> for Reply {
-    fn from(error: S3Error) -> Self {
-        Self::error(error.status(), error.code.as_str(), &error.message)
-    }
+    (path == "/v1" || path.starts_with("/v1/")) && !is_native_object(path)
 }
 
 /// Serves the request whose head was just read, and closes the connection.
@@ -124,76 +92,46 @@ async fn answer(gateway: &Rc<Gateway>, head: &RequestHead, client: IpAddr, body:
     if !reply.body.is_empty() {
         response = response.header("content-type", reply.content_type);
     }
+    if let Some(allow) = &reply.allow {
+        response = response.header("allow", allow);
+    }
     response.body(Full::new(reply.body.into())).unwrap_or_default()
 }
 
 async fn route(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming, noted: &mut Noted) -> Result<Reply, S3Error> {
-    let path = head.raw_path().strip_prefix("/v1").unwrap_or_default();
-    let not_allowed = || Reply::error(405, "MethodNotAllowed", ErrorCode::MethodNotAllowed.message());
-    Ok(match (path.trim_end_matches('/'), head.method()) {
-        ("/health", Method::Get | Method::Head) => health::serve(gateway),
-        ("/health", _) => not_allowed(),
-        ("/metrics", Method::Get) => {
-            caller(gateway, head, noted)?;
-            metrics::serve(gateway).await
+    let (route, parameters) = match route::find(head.method_name(), head.raw_path()) {
+        Found::Route(route, parameters) => (route, parameters),
+        Found::OtherMethods(allow) => {
+            let message = format!("There is {allow} at this path, and no {}.", head.method_name());
+            return Ok(Reply {
+                allow: Some(allow),
+                ..Reply::error(405, ErrorCode::MethodNotAllowed.as_str(), &message)
+            });
         }
-        ("/metrics", _) => not_allowed(),
-        ("/keys", Method::Get) => {
-            root_caller(gateway, head, noted)?;
-            keys::list(gateway)
+        Found::Nothing => {
+            let message = "There is nothing at this path of the admin API. GET /v1/openapi.json says what there is; object data is at /v1/objects/{bucket}/{key}.";
+            return Ok(Reply::error(404, "NotFound", message));
         }
-        ("/keys", Method::Post) => {
-            root_caller(gateway, head, noted)?;
-            let body = verified_body(gateway, head, body).await?;
-            keys::create(gateway, &body).await
-        }
-        (path, Method::Delete) if path.starts_with("/keys/") => {
-            root_caller(gateway, head, noted)?;
-            keys::remove(gateway, path.strip_prefix("/keys/").unwrap_or_default()).await
-        }
-        (path, _) if path == "/keys" || path.starts_with("/keys/") => not_allowed(),
-        _ => Reply::error(404, "NotFound", "There is nothing at this path of the admin API."),
-    })
-}
-
-/// Only the root user administers.
-fn root_caller(gateway: &Gateway, head: &RequestHead, noted: &mut Noted) -> Result<Caller, S3Error> {
-    match caller(gateway, head, noted)? {
-        caller if caller.user.is_root() => Ok(caller),
-        _ => Err(ErrorCode::AccessDenied.into()),
-    }
-}
-
-/// Whoever has a valid key. Any refusal is 403.
-fn caller(gateway: &Gateway, head: &RequestHead, noted: &mut Noted) -> Result<Caller, S3Error> {
+    };
     let query = Query::parse(head.raw_query())?;
-    match auth::authenticate(gateway, head, &Address::Path, &query) {
-        // Signature Version 2 would leave the body to whoever carries it.
-        Ok(caller) if caller.is_verified && caller.verified.is_none() => Err(S3Error::with_message(
-            ErrorCode::AccessDenied,
-            version_2_refused().message,
-        )),
-        Ok(caller) => {
-            noted.caller(&caller);
-            Ok(caller)
-        }
-        Err(error) if error.status() == 403 => Err(error),
-        Err(error) => Err(S3Error::with_message(ErrorCode::AccessDenied, error.message)),
-    }
-}
-
-/// The body, if it is the one that was signed.
-async fn verified_body(gateway: &Gateway, head: &RequestHead, body: Incoming) -> Result<Bytes, S3Error> {
-    let collected = Limited::new(body, ADMIN_BODY_BYTES_MAX).collect().await;
-    let bytes = collected
-        .map_err(|_| S3Error::new(ErrorCode::MaxMessageLengthExceeded))?
-        .to_bytes();
-    let declared = head.header_str("x-amz-content-sha256").unwrap_or("UNSIGNED-PAYLOAD");
-    if gateway.anonymous || declared == "UNSIGNED-PAYLOAD" || from_hex::<32>(declared) == Some(sha256(&bytes)) {
-        Ok(bytes)
-    } else {
-        Err(ErrorCode::XAmzContentSHA256Mismatch.into())
-    }
+    let caller = match route.access {
+        Access::Anyone => None,
+        Access::Key => Some(caller::any(gateway, head, &query, noted)?),
+        Access::Root => Some(caller::root(gateway, head, &query, noted)?),
+    };
+    route.check_query(&query)?;
+    let body = match route.method {
+        "POST" | "PUT" | "PATCH" => caller::verified_body(gateway, head, body).await?,
+        _ => Bytes::new(),
+    };
+    let call = Call {
+        gateway,
+        query,
+        parameters,
+        caller,
+        body,
+    };
+    (route.handler)(&call).await
 }
 
 #[cfg(test)]
@@ -205,6 +143,9 @@ mod tests {
         assert!(is_admin_path("/v1"));
         assert!(is_admin_path("/v1/health"));
         assert!(!is_admin_path("/v1x/key"));
+        assert!(!is_admin_path("/v1/objects/bucket/key"));
+        assert!(is_admin_path("/v1/objects/bucket/"));
+        assert!(is_admin_path("/v1/objects"));
         assert!(!is_admin_path("/s3/v1"));
     }
 }

@@ -1,10 +1,13 @@
-//! Access keys that were removed lately: what cores must know as long as tickets made for them live.
+//! What has lately taken something from tickets: cores must know it as long as those live.
 
 use crate::clock::unix_ms;
-use proto::{cluster::handoff::Revocation, limits::TICKET_LIFE_S};
+use proto::{
+    cluster::handoff::{Revocation, Revoked},
+    limits::TICKET_LIFE_S,
+};
 use std::collections::VecDeque;
 
-/// The removals, numbered from the first since the start.
+/// The revocations, numbered from the first since the start.
 #[derive(Debug, Default)]
 pub struct Revocations {
     /// How many have been forgotten.
@@ -14,17 +17,14 @@ pub struct Revocations {
 
 impl Revocations {
     /// Notes one; forgets those that no living ticket can be from before.
-    pub fn note(&mut self, access_key: &str) {
+    pub fn note(&mut self, what: Revoked) {
         let revoked_unix_ms = unix_ms();
         let oldest = revoked_unix_ms.saturating_sub(2 * TICKET_LIFE_S * 1000);
         while self.kept.front().is_some_and(|first| first.revoked_unix_ms < oldest) {
             self.kept.pop_front();
             self.forgotten += 1;
         }
-        self.kept.push_back(Revocation {
-            access_key: access_key.to_owned(),
-            revoked_unix_ms,
-        });
+        self.kept.push_back(Revocation { what, revoked_unix_ms });
     }
 
     /// At most `most` of those after the first `told`, and how many are told with them.
@@ -38,20 +38,21 @@ impl Revocations {
 
 #[cfg(test)]
 mod tests {
-    use super::Revocations;
+    use super::{Revocations, Revoked};
 
     #[test]
     fn each_is_told_once() {
         let mut revocations = Revocations::default();
         for key in ["a", "b", "c"] {
-            revocations.note(key);
+            revocations.note(Revoked::Key(key.to_owned()));
         }
         let (first, told) = revocations.after(0, 2);
         let (second, told) = revocations.after(told, 2);
-        let keys: Vec<&str> = first.iter().chain(&second).map(|one| one.access_key.as_str()).collect();
-        assert_eq!((keys, told), (vec!["a", "b", "c"], 3));
+        let what: Vec<Revoked> = first.into_iter().chain(second).map(|one| one.what).collect();
+        let keys = ["a", "b", "c"].map(|key| Revoked::Key(key.to_owned())).to_vec();
+        assert_eq!((what, told), (keys, 3));
         assert!(revocations.after(told, 2).0.is_empty());
-        revocations.note("d");
+        revocations.note(Revoked::Key("d".to_owned()));
         assert_eq!(revocations.after(told, 2).0.len(), 1);
     }
 }

@@ -5,7 +5,11 @@ use crate::{
     records::{BucketRecord, KeyRecord, UserRecord},
     store::StoreError,
 };
-use proto::{cluster::map::ShardMap, wire::Decoder};
+use proto::{
+    cluster::{handoff::Revoked, map::ShardMap},
+    s3::bucket::BucketId,
+    wire::Decoder,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -48,7 +52,7 @@ pub struct View {
     pub shard_map: Option<Stored<ShardMap>>,
     /// Rises whenever a bucket, user or key changes or goes: what was allowed before is to be asked for again.
     pub epoch: u64,
-    /// Access keys that were removed.
+    /// What has taken something from tickets.
     pub revocations: Revocations,
 }
 
@@ -58,12 +62,16 @@ impl View {
         if let Some(name) = key.strip_prefix(BUCKET_PREFIX) {
             let old = self.buckets.remove(name);
             self.epoch += u64::from(old.is_some());
-            if let Some(old) = old
+            if let Some(old) = &old
                 && let Some(owned) = self.owned.get_mut(&old.record.owner)
             {
                 owned.remove(name);
             }
             if let Some(stored) = read::<BucketRecord>(key, value)? {
+                let new = &stored.record;
+                if old.is_some_and(|old| old.record.id == new.id && old.record.access != new.access) {
+                    self.revocations.note(Revoked::Access(BucketId(new.id), new.access));
+                }
                 let owned = self.owned.entry(stored.record.owner.clone()).or_default();
                 owned.insert(name.to_owned());
                 self.buckets.insert(name.to_owned(), stored);
@@ -81,7 +89,7 @@ impl View {
             };
             if old.is_some() {
                 self.epoch += 1;
-                self.revocations.note(access_key);
+                self.revocations.note(Revoked::Key(access_key.to_owned()));
             }
         } else if key == BUCKET_COUNTER {
             self.bucket_counter = read::<u64>(key, value)?.map(|stored| (*stored.record, stored.raw));

@@ -59,6 +59,11 @@ impl Handoff {
         }
     }
 
+    /// The identity of the gateway.
+    pub fn gateway(&self) -> Uuid {
+        self.gateway
+    }
+
     /// Whether connections can be passed to a core.
     pub fn reaches(&self, core: &Core) -> bool {
         self.passes_connections && self.channels.borrow().contains_key(&(core.node, core.index))

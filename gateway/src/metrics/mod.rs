@@ -83,7 +83,8 @@ pub async fn gather(gateway: &Gateway) -> Snapshot {
     }
 }
 
-async fn stats(gateway: &Gateway, core: &Core) -> Option<(u16, CoreStats)> {
+/// What a core counts, with its index; `None`: it does not say in time.
+pub async fn stats(gateway: &Gateway, core: &Core) -> Option<(u16, CoreStats)> {
     let asked = rt::timeout(STATS_TIME, ask(gateway, core)).await;
     match asked.unwrap_or_else(|| Err(ErrorCode::RequestTimeout.into())) {
         Ok(stats) => Some((core.index, stats)),

@@ -10,10 +10,12 @@ use proto::{
         copy_source::{CopyRange, CopySource},
         expected_owner,
         operation::Operation,
+        properties::Permission,
     },
 };
 
-/// Finds the source that the request names. The caller must be allowed to read its bucket as well as to write to its own.
+/// Finds the source that the request names. The caller must be allowed to read its bucket, and that bucket
+/// be open to reading, as well as to write to its own.
 pub fn seal(request: &Request<'_>) -> Result<SealedSource, S3Error> {
     let gateway = request.gateway;
     let source = CopySource::from_request(request.head, &request.query)?;
@@ -23,6 +25,7 @@ pub fn seal(request: &Request<'_>) -> Result<SealedSource, S3Error> {
     };
     let bucket = request.bucket_named(source.bucket.as_str())?;
     request.check_owner(&bucket, expected_owner::OF_SOURCE)?;
+    bucket.access.check(Permission::Read)?;
     let placement = gateway.cluster.owner(BucketId(bucket.id), source.key.as_str())?;
     let grant = Grant::Read {
         bucket: bucket.grant(),

@@ -28,16 +28,21 @@ use std::{rc::Rc, time::Duration};
 
 /// Serves it.
 pub async fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
-    let gateway = request.gateway;
     let bucket = request.bucket()?;
+    remove(request.gateway, &bucket, &request.caller.user.name).await?;
+    Ok(Answer::empty(204))
+}
+
+/// Deletes a bucket that is empty; `user` wants it.
+pub async fn remove(gateway: &Rc<Gateway>, bucket: &BucketRecord, user: &str) -> Result<(), S3Error> {
     // The common refusal, without the cost and the pause of fences.
-    if !is_empty(gateway, &bucket).await? {
-        return Err(not_empty(&bucket));
+    if !is_empty(gateway, bucket).await? {
+        return Err(not_empty(bucket));
     }
-    catalog(gateway.catalog.set_bucket_state(&bucket, BucketState::Deleting).await)?;
+    catalog(gateway.catalog.set_bucket_state(bucket, BucketState::Deleting).await)?;
     let deleting = BucketRecord {
         state: BucketState::Deleting,
-        ..(*bucket).clone()
+        ..bucket.clone()
     };
     let is_empty = match fence_and_look(gateway, &deleting).await {
         Ok(true) => abort_uploads(gateway, &deleting).await.map(|()| true),
@@ -51,12 +56,12 @@ pub async fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
             }
             // A lease on this bucket must not answer for another one of its name.
             handoff::settle(gateway).await;
-            tracing::info!(bucket = bucket.name, user = request.caller.user.name, "bucket deleted");
-            Ok(Answer::empty(204))
+            tracing::info!(bucket = bucket.name, user, "bucket deleted");
+            Ok(())
         }
         Ok(false) => {
             roll_back(gateway, &deleting).await;
-            Err(not_empty(&bucket))
+            Err(not_empty(bucket))
         }
         Err(error) => {
             roll_back(gateway, &deleting).await;

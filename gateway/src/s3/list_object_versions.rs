@@ -7,6 +7,7 @@ use proto::{
     s3::{
         bucket::BucketId,
         listing::{ListQuery, ListScope},
+        properties::LastModified,
         query::Query,
         version::VersionId,
         xml_versions::{self, VersionsResult},
@@ -42,9 +43,10 @@ pub async fn serve(request: &Request<'_>) -> Result<Answer, S3Error> {
         start_after: markers.key.to_owned(),
         limit: max_keys,
         scope: ListScope::Versions { after: markers.after },
-        details: false,
+        details: bucket.last_modified == LastModified::Atime,
     };
     let page = fanout::list(request.gateway, BucketId(bucket.id), &listed).await?;
+    let page = page.shown(bucket.last_modified);
     let result = VersionsResult {
         bucket: &bucket.name,
         prefix,

@@ -3,6 +3,7 @@
 use crate::{
     answer::Answer,
     list::{fanout, token},
+    records::BucketRecord,
     request::Request,
 };
 use proto::{
@@ -11,8 +12,8 @@ use proto::{
     s3::{
         bucket::BucketId,
         listing::{ListPage, ListQuery, ListScope},
+        properties::LastModified,
         query::Query,
-        version::Versioning,
         xml_write::{self, ListResult},
     },
 };
@@ -34,17 +35,17 @@ impl<'q> Common<'q> {
             url_encoding: url_encoding(query.value("encoding-type"))?,
         })
     }
-    fn list_query(&self, start_after: String, versioning: Versioning) -> ListQuery {
+    fn list_query(&self, start_after: String, bucket: &BucketRecord) -> ListQuery {
         ListQuery {
             prefix: self.prefix.to_owned(),
             delimiter: self.delimiter.unwrap_or_default().to_owned(),
             start_after,
             limit: self.max_keys,
-            scope: match versioning.is_versioned() {
+            scope: match bucket.configuration.versioning.is_versioned() {
                 true => ListScope::Newest,
                 false => ListScope::Objects,
             },
-            details: false,
+            details: bucket.last_modified == LastModified::Atime,
         }
     }
 }
@@ -54,8 +55,9 @@ pub async fn serve_v1(request: &Request<'_>) -> Result<Answer, S3Error> {
     let bucket = request.bucket()?;
     let common = Common::read(&request.query)?;
     let marker = request.query.value("marker").unwrap_or_default();
-    let query = common.list_query(marker.to_owned(), bucket.grant().versioning);
+    let query = common.list_query(marker.to_owned(), &bucket);
     let page = fanout::list(request.gateway, BucketId(bucket.id), &query).await?;
+    let page = page.shown(bucket.last_modified);
     // Without a delimiter a client continues after the last key (ListObjects' API page, NextMarker).
     let next_marker = last_name(&page).filter(|_| common.delimiter.is_some());
     let owner = bucket.owner();
@@ -83,8 +85,9 @@ pub async fn serve_v2(request: &Request<'_>) -> Result<Answer, S3Error> {
         Some(given) => token::decode(given)?,
         None => start_after.unwrap_or_default().to_owned(),
     };
-    let query = common.list_query(after, bucket.grant().versioning);
+    let query = common.list_query(after, &bucket);
     let page = fanout::list(request.gateway, BucketId(bucket.id), &query).await?;
+    let page = page.shown(bucket.last_modified);
     let next = last_name(&page).map(token::encode);
     let owner = bucket.owner();
     let wants_owner = request.query.value("fetch-owner") == Some("true");

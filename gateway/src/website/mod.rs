@@ -27,6 +27,7 @@ use proto::{
             website::{Site, WebsiteConfiguration},
             website_routing::Moved,
         },
+        properties::Permission,
     },
 };
 use std::rc::Rc;
@@ -91,9 +92,11 @@ fn visited(
         Err(error) => return Err(error.clone()),
     };
     let found = gateway.catalog.bucket(name);
-    found
+    let bucket = found
         .filter(|bucket| bucket.state == BucketState::Active)
-        .ok_or_else(|| no_such_bucket(name))
+        .ok_or_else(|| no_such_bucket(name))?;
+    bucket.access.check(Permission::Read)?;
+    Ok(bucket)
 }
 
 impl Visit<'_> {

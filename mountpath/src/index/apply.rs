@@ -4,10 +4,11 @@ mod uploads;
 
 use super::{
     entry::{
-        BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry, ObjectHead, Tombstone, decode_sequence,
+        BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry, ObjectHead, Tally, Tombstone,
         split_index_key,
     },
     error::DatabaseError,
+    memtable::counts_writes,
     row::PART_ROWS,
     tables::{Bytes, State, Totals, WriteTables},
 };
@@ -26,7 +27,7 @@ pub struct Changes<'a> {
     pub entries: Option<&'a Memtable>,
     /// Records of buckets.
     pub buckets: &'a [(BucketId, BucketState)],
-    /// Accesses: index key, sequence of the object, Unix milliseconds. Only those of the objects that the index then holds count.
+    /// Accesses: index key, number of the version, Unix milliseconds. Only those of what the index then holds count.
     pub accessed: &'a [(IndexKey, u64, u64)],
     /// Tombstones no longer needed: index key and sequence. Removed if the key's tombstone still has that sequence.
     pub drop_tombstones: &'a [(IndexKey, u64)],
@@ -78,18 +79,22 @@ pub(crate) fn apply(transaction: &WriteTransaction, changes: &Changes<'_>) -> Re
         doomed_uploads: Vec::new(),
         without_tombstone: Gap::default(),
         without_access: Gap::default(),
+        without_overwrites: Gap::default(),
     };
     for (index_key, latest) in changes.entries.into_iter().flatten() {
         match latest {
-            Latest::Object(entry) => work.object(index_key, entry)?,
+            Latest::Object(entry) => {
+                let tally = changes.entries.map(|entries| entries.tally(index_key, latest));
+                work.object(index_key, entry, tally)?;
+            }
             Latest::Tombstone(tombstone) => work.tombstone(index_key, tombstone)?,
         }
     }
     for (bucket, state) in changes.buckets {
         work.bucket(*bucket, state)?;
     }
-    for (index_key, sequence, unix_ms) in changes.accessed {
-        work.access(index_key, *sequence, *unix_ms)?;
+    for (index_key, number, unix_ms) in changes.accessed {
+        work.access(index_key, *number, *unix_ms)?;
     }
     for (index_key, sequence) in changes.drop_tombstones {
         work.drop_tombstone(index_key, *sequence)?;
@@ -114,10 +119,11 @@ struct Work<'t> {
     doomed_uploads: Vec<(BucketId, UploadId)>,
     without_tombstone: Gap,
     without_access: Gap,
+    without_overwrites: Gap,
 }
 
 impl Work<'_> {
-    fn object(&mut self, index_key: &IndexKey, entry: &ObjectEntry) -> Result<(), DatabaseError> {
+    fn object(&mut self, index_key: &IndexKey, entry: &ObjectEntry, tally: Option<Tally>) -> Result<(), DatabaseError> {
         let tombstone = self
             .without_tombstone
             .find(&self.tables.tombstones, index_key, Tombstone::decode)?;
@@ -149,8 +155,12 @@ impl Work<'_> {
         if let Some(upload) = entry.placement.upload() {
             self.uploads.insert(upload.0, Some(index_key.clone()));
         }
+        let is_same = replaced.is_some_and(|head| head.sequence == entry.sequence);
+        if let Some(tally) = tally.filter(|_| !is_same && counts_writes(index_key)) {
+            self.written(index_key, tally, replaced.is_some())?;
+        }
         if let Some(head) = replaced {
-            self.replaced(index_key, &head, entry.sequence, Some(entry.placement))?;
+            self.replaced(index_key, &head, Some(entry))?;
         }
         Ok(())
     }
@@ -162,7 +172,10 @@ impl Work<'_> {
                 self.tables.objects.insert(&**index_key, row.as_slice())?;
                 return Ok(());
             }
-            Displaced::Older(head) => self.replaced(index_key, &head, tombstone.sequence, None)?,
+            Displaced::Older(head) => {
+                self.replaced(index_key, &head, None)?;
+                self.set_overwrites(index_key, 0)?;
+            }
             Displaced::Nothing => {}
         }
         let row = tombstone.encode();
@@ -181,14 +194,43 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What a row held is gone; a record of this sequence, with a payload there, is its newest now.
+    /// Counts the writes of a null version that is new here or, if the row held one, newer.
+    fn written(&mut self, index_key: &IndexKey, tally: Tally, was_held: bool) -> Result<(), DatabaseError> {
+        if was_held && !tally.from_nothing {
+            if tally.writes == 0 {
+                return Ok(());
+            }
+            let known = self
+                .without_overwrites
+                .find(&self.tables.overwrites, index_key, |overwrites| overwrites)?;
+            return self.set_overwrites(index_key, known.unwrap_or(0).saturating_add(tally.writes));
+        }
+        self.set_overwrites(index_key, tally.alone().saturating_sub(1))
+    }
+
+    fn set_overwrites(&mut self, index_key: &IndexKey, overwrites: u64) -> Result<(), DatabaseError> {
+        if overwrites > 0 {
+            self.tables.overwrites.insert(&**index_key, overwrites)?;
+            self.without_overwrites.filled(index_key);
+        } else if self
+            .without_overwrites
+            .find(&self.tables.overwrites, index_key, |_| ())?
+            .is_some()
+        {
+            self.tables.overwrites.remove(&**index_key)?;
+        }
+        Ok(())
+    }
+
+    /// What a row held is gone; it holds this now.
     fn replaced(
         &mut self,
         index_key: &IndexKey,
         head: &ObjectHead,
-        sequence: u64,
-        placement: Option<Placement>,
+        entry: Option<&ObjectEntry>,
     ) -> Result<(), DatabaseError> {
+        let placement = entry.map(|entry| entry.placement);
+        let number = entry.map(|entry| entry.meta.version_number);
         self.died(head.home, head.footprint);
         if counts(index_key, head.placement) {
             let totals = &mut self.state.totals;
@@ -204,7 +246,7 @@ impl Work<'_> {
         if let Some(earlier) = head.placement.upload().filter(|earlier| Some(*earlier) != upload) {
             self.give_up_upload(index_key, earlier)?;
         }
-        if head.sequence != sequence
+        if number != Some(head.version_number)
             && self
                 .without_access
                 .find(&self.tables.accessed, index_key, |_| ())?
@@ -237,19 +279,19 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn access(&mut self, index_key: &IndexKey, sequence: u64, unix_ms: u64) -> Result<(), DatabaseError> {
+    fn access(&mut self, index_key: &IndexKey, number: u64, unix_ms: u64) -> Result<(), DatabaseError> {
         let object = self.tables.objects.get(&**index_key)?;
-        let current = object.map(|row| decode_sequence(row.value())).transpose()?;
-        if current != Some(sequence) {
+        let current = object.map(|row| ObjectHead::decode(row.value())).transpose()?;
+        if current.is_none_or(|current| current.version_number != number) {
             return Ok(());
         }
-        let earlier = self.tables.accessed.insert(&**index_key, (sequence, unix_ms))?;
+        let earlier = self.tables.accessed.insert(&**index_key, (number, unix_ms))?;
         let earlier = earlier.map(|row| row.value());
-        if let Some((earlier_sequence, earlier_unix_ms)) = earlier
-            && earlier_sequence == sequence
+        if let Some((earlier_number, earlier_unix_ms)) = earlier
+            && earlier_number == number
             && earlier_unix_ms > unix_ms
         {
-            self.tables.accessed.insert(&**index_key, (sequence, earlier_unix_ms))?;
+            self.tables.accessed.insert(&**index_key, (number, earlier_unix_ms))?;
         }
         Ok(())
     }

@@ -61,16 +61,14 @@ impl EntryCache {
         }
     }
 
-    /// Notes an access; the object's sequence if it is the first for a while.
-    pub fn touch(&self, key: &[u8], unix_ms: u64) -> Option<u64> {
+    /// Whether an access of the version with this number, kept under the key, is news; `None`: it is not here.
+    pub fn touch(&self, key: &[u8], number: u64, unix_ms: u64) -> Option<bool> {
         let cache = self.0.borrow_mut();
-        let cached = cache.get(key)?;
-        let before = cached.touched_unix_ms.get();
+        let cached = cache
+            .get(key)
+            .filter(|cached| cached.entry.meta.version_number == number)?;
+        let before = cached.touched_unix_ms.replace(unix_ms);
         // The clock may jump back: any other time is news.
-        if unix_ms.abs_diff(before) < TOUCH_RESOLUTION_MS {
-            return None;
-        }
-        cached.touched_unix_ms.set(unix_ms);
-        Some(cached.entry.sequence)
+        Some(unix_ms / TOUCH_RESOLUTION_MS != before / TOUCH_RESOLUTION_MS)
     }
 }

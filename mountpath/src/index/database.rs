@@ -4,6 +4,7 @@ use super::{
     apply,
     backend::{Backend, ChecksummedFile},
     block_file::BlockFile,
+    details::ListedRow,
     entry::{BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry},
     page::{self, Wanted},
     tables::{Reader, STATE},
@@ -135,9 +136,24 @@ impl Database {
         })
     }
 
-    /// A page of a bucket: database and memtables, the newest first, merged; of a key the highest sequence wins.
+    /// A page of a bucket: database and memtables, the newest first, merged; of a key the highest sequence wins. The details
+    /// it is asked for tell of no access that is not merged.
     pub fn page(&self, bucket: BucketId, query: &ListQuery, overlays: &[Memtable]) -> Result<ListPage, DatabaseError> {
-        self.read(|reader| page::page(reader, bucket, query, overlays))
+        Ok(self.page_and_rows(bucket, query, overlays)?.0)
+    }
+
+    /// The same with the rows of its objects and versions in order, if the query asks for details.
+    pub fn page_and_rows(
+        &self,
+        bucket: BucketId,
+        query: &ListQuery,
+        overlays: &[Memtable],
+    ) -> Result<(ListPage, Vec<ListedRow>), DatabaseError> {
+        self.read(|reader| {
+            let mut rows = Vec::new();
+            let page = page::page(reader, bucket, query, overlays, &mut rows)?;
+            Ok((page, rows))
+        })
     }
 
     /// The next objects after an index key, in order.
@@ -204,23 +220,26 @@ impl Database {
         })
     }
 
-    /// When each key's object was last accessed, in Unix milliseconds.
-    pub fn accessed(&self, keys: &[IndexKey]) -> Result<Vec<Option<u64>>, DatabaseError> {
+    /// When each version, by index key and number, was last accessed, in Unix milliseconds.
+    pub fn accessed(&self, versions: &[(IndexKey, u64)]) -> Result<Vec<Option<u64>>, DatabaseError> {
         self.read(|reader| {
-            let accessed = |key: &IndexKey| {
-                let Some((sequence, unix_ms)) = reader.accessed.get(&**key)?.map(|row| row.value()) else {
-                    return Ok(None);
-                };
-                let object = reader.object_head(key)?;
-                Ok(object.filter(|object| object.sequence == sequence).map(|_| unix_ms))
-            };
-            keys.iter().map(accessed).collect()
+            let accessed = |(key, number): &(IndexKey, u64)| reader.access(key, *number);
+            versions.iter().map(accessed).collect()
         })
     }
 
-    /// Rows of objects, tombstones and accesses.
+    /// How often each key was written over.
     #[cfg(test)]
-    pub(crate) fn row_counts(&self) -> Result<[u64; 3], DatabaseError> {
+    pub(crate) fn overwrites(&self, keys: &[IndexKey]) -> Result<Vec<u64>, DatabaseError> {
+        self.read(|reader| {
+            let overwrites = |key: &IndexKey| Ok(reader.overwrites.get(&**key)?.map_or(0, |row| row.value()));
+            keys.iter().map(overwrites).collect()
+        })
+    }
+
+    /// Rows of objects, tombstones, accesses and overwrites.
+    #[cfg(test)]
+    pub(crate) fn row_counts(&self) -> Result<[u64; 4], DatabaseError> {
         self.read(Reader::row_counts)
     }
 

@@ -1,5 +1,6 @@
 //! What the index knows about a key, and the bytes it is stored as (docs/format.md, "Index").
 
+pub use super::memtable::{Memtable, Tally};
 use super::row::Row;
 use crate::record::{ObjectMeta, Placement};
 use proto::{
@@ -14,9 +15,6 @@ const HEADERS_BEFORE_STORAGE_CLASS: usize = 6;
 
 /// Bucket id, big endian, then the key of a row ([`super::row::Row`]).
 pub type IndexKey = Arc<[u8]>;
-
-/// The newest part of an index, held in memory; a clone is a snapshot and costs nothing.
-pub type Memtable = imbl::OrdMap<IndexKey, Latest>;
 
 /// Where a record lies: its batch's first byte in its segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

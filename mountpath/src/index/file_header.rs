@@ -8,7 +8,7 @@ use super::{block_file::PAGE_BYTES, error::DatabaseError};
 use proto::wire::{Decoder, Encoder, WireError};
 use xxhash_rust::xxh3::xxh3_64;
 
-const MAGIC: &[u8; 8] = b"CLINDEX1";
+const MAGIC: &[u8; 8] = b"CLINDEX2";
 /// What a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
 const CHECKSUM_BYTES: usize = size_of::<u64>();

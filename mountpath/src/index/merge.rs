@@ -1,8 +1,10 @@
 //! The rows of a kind in key order, from the database and the memtables: of each row the newest record.
 
 use super::{
-    entry::{IndexKey, Latest, Memtable, ObjectEntry, ObjectHead, decode_listed, decode_sequence},
+    details::{ListedRow, note_access},
+    entry::{IndexKey, Latest, Memtable, ObjectEntry, ObjectHead, decode_listed, decode_sequence, version_of},
     error::DatabaseError,
+    memtable::counts_writes,
     row::prefix,
     tables::{Bytes, Reader},
 };
@@ -11,7 +13,7 @@ use imbl::{ordmap::RangedIter, shared_ptr::DefaultSharedPtr};
 use proto::{
     s3::{
         bucket::BucketId,
-        listing::{ListedObject, prefix_successor},
+        listing::{ListedObject, ObjectDetails, prefix_successor},
     },
     wire::WireError,
 };
@@ -38,10 +40,11 @@ struct Layer<'a> {
 }
 
 /// What a row holds, from wherever its newest record is.
-pub(crate) struct Held<'m> {
+pub(crate) struct Held<'m, 'a> {
     /// The index key.
     pub key: &'m [u8],
     object: Object<'m>,
+    merge: &'m Merge<'a>,
 }
 
 enum Object<'m> {
@@ -49,13 +52,36 @@ enum Object<'m> {
     Entry(&'m Arc<ObjectEntry>),
 }
 
-impl Held<'_> {
+impl Held<'_, '_> {
     /// As a listing shows it.
     pub(crate) fn listed(&self, name: &str) -> Result<ListedObject, WireError> {
         match self.object {
             Object::Row(row) => decode_listed(name, row),
             Object::Entry(entry) => Ok(entry.listed(name)),
         }
+    }
+
+    /// The same with what is only shown who asks for it.
+    pub(crate) fn listed_with_details(
+        &self,
+        name: &str,
+        rows: &mut Vec<ListedRow>,
+    ) -> Result<ListedObject, DatabaseError> {
+        let mut listed = self.listed(name)?;
+        let row = ListedRow {
+            version: version_of(self.key),
+            number: self.version()?.0,
+        };
+        let mut details = ObjectDetails {
+            accessed_unix_ms: Some(listed.modified_unix_ms),
+            overwrites: self.merge.overwrites(self.key)?,
+        };
+        if let Some(unix_ms) = self.merge.reader.access(self.key, row.number)? {
+            note_access(&mut details, unix_ms);
+        }
+        listed.details = Some(Box::new(details));
+        rows.push(row);
+        Ok(listed)
     }
 
     /// The number of the version, and where its payload lies.
@@ -117,7 +143,7 @@ impl<'a> Merge<'a> {
     }
 
     /// What the first row from here on holds; moves past those that hold nothing.
-    pub(crate) fn held(&mut self) -> Result<Option<Held<'_>>, DatabaseError> {
+    pub(crate) fn held(&mut self) -> Result<Option<Held<'_, 'a>>, DatabaseError> {
         let verdict = loop {
             let Some(key) = self.key() else {
                 return Ok(None);
@@ -127,15 +153,18 @@ impl<'a> Merge<'a> {
                 verdict => break verdict,
             }
         };
+        let merge = &*self;
         Ok(match verdict {
-            Verdict::Row => self.row.as_ref().map(|(key, row)| Held {
+            Verdict::Row => merge.row.as_ref().map(|(key, row)| Held {
                 key: key.value(),
                 object: Object::Row(row.value()),
+                merge,
             }),
-            Verdict::Layer(index) => self.layers.get(index).and_then(|layer| match layer.head {
+            Verdict::Layer(index) => merge.layers.get(index).and_then(|layer| match layer.head {
                 Some((key, Latest::Object(entry))) => Some(Held {
                     key,
                     object: Object::Entry(entry),
+                    merge,
                 }),
                 _ => None,
             }),
@@ -178,6 +207,38 @@ impl<'a> Merge<'a> {
             Latest::Object(_) => Verdict::Layer(index),
             Latest::Tombstone(_) => Verdict::Hidden,
         })
+    }
+
+    /// How often the row at the front, of this key, was written over.
+    fn overwrites(&self, key: &[u8]) -> Result<u64, DatabaseError> {
+        if !counts_writes(key) {
+            return Ok(0);
+        }
+        let row = self.row.as_ref().filter(|(candidate, _)| candidate.value() == key);
+        let stored = row.map(|(_, row)| decode_sequence(row.value())).transpose()?;
+        let mut writes: u64 = 0;
+        for layer in &self.layers {
+            let Some((_, latest)) = layer.head.filter(|(candidate, _)| ***candidate == *key) else {
+                continue;
+            };
+            if stored.is_some_and(|stored| latest.sequence() <= stored) {
+                // It was merged since the snapshot was taken.
+                continue;
+            }
+            let Latest::Object(_) = latest else {
+                return Ok(writes.saturating_sub(1));
+            };
+            let tally = layer.memtable.tally(key, latest);
+            writes = writes.saturating_add(tally.writes);
+            if tally.from_nothing {
+                return Ok(writes.saturating_sub(1));
+            }
+        }
+        if stored.is_some() {
+            let before = self.reader.overwrites.get(key)?.map_or(0, |row| row.value());
+            writes = writes.saturating_add(before).saturating_add(1);
+        }
+        Ok(writes.saturating_sub(1))
     }
 
     /// Moves past the row at the front.

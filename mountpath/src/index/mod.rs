@@ -7,10 +7,12 @@ pub mod block_file;
 pub mod cache;
 mod checksums;
 pub mod database;
+pub mod details;
 pub mod entry;
 pub mod error;
 mod file_header;
 pub mod indexed;
+pub mod memtable;
 mod merge;
 pub mod page;
 pub mod recent;
@@ -26,20 +28,21 @@ use crate::{
     index::{
         cache::EntryCache,
         database::{Applied, Changes, Totals},
+        details::add_recent_accesses,
         entry::{BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry},
         indexed::Indexed,
         page::Wanted,
         recent::{Merging, Recent},
-        row::{NUMBERED_ROWS, name_prefix, newest_key, object_key},
+        row::{NUMBERED_ROWS, Row, name_prefix, newest_key, object_key},
         threads::IndexThreads,
     },
-    limits::SCAN_ENTRIES,
+    limits::{DETAILED_PAGE_TRIES, SCAN_ENTRIES},
     record::Placement,
 };
 use proto::s3::{
     bucket::BucketId,
     listing::{ListPage, ListQuery},
-    version::UploadId,
+    version::{UploadId, VersionId},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -179,11 +182,23 @@ impl ShardIndex {
 
     /// A page of a bucket.
     pub async fn page(&self, bucket: BucketId, query: &ListQuery) -> Result<ListPage, StoreError> {
-        let overlays = self.recent.borrow().overlays();
-        let query = query.clone();
-        self.threads
-            .read(move |database| database.page(bucket, &query, &overlays))
-            .await
+        let mut tries = DETAILED_PAGE_TRIES;
+        loop {
+            let generation = self.generation.get();
+            let overlays = self.recent.borrow().overlays();
+            let asked = query.clone();
+            let (mut page, rows) = self
+                .threads
+                .read(move |database| database.page_and_rows(bucket, &asked, &overlays))
+                .await?;
+            // An access that was merged meanwhile may be in neither of the two places by now.
+            if query.details && self.generation.get() != generation && tries > 0 {
+                tries -= 1;
+                continue;
+            }
+            add_recent_accesses(bucket, &mut page, &rows, &self.recent.borrow());
+            return Ok(page);
+        }
     }
 
     /// The next merged objects in key order after `after`, a few at a time; none at the end.
@@ -281,38 +296,53 @@ impl ShardIndex {
         self.recent.borrow()
     }
 
-    /// Notes that an object was read.
-    pub fn touch(&self, bucket: BucketId, key: &[u8], unix_ms: u64) {
-        let touched = self
-            .recent
-            .borrow()
-            .with_key(bucket, key, |index_key| self.cache.touch(index_key, unix_ms));
-        if let Some(sequence) = touched {
-            self.recent
-                .borrow_mut()
-                .touch(object_key(bucket, key), sequence, unix_ms);
+    /// Notes that a version of a key was read; `false`: it was not noted, since too many are until the next merge.
+    pub fn touch(&self, bucket: BucketId, key: &[u8], entry: &ObjectEntry, unix_ms: u64) -> bool {
+        if self.recent.borrow().is_full_of_touched() {
+            return false;
         }
+        let number = entry.meta.version_number;
+        let index_key = match entry.version {
+            VersionId::Null => {
+                let touch = |index_key: &[u8]| self.cache.touch(index_key, number, unix_ms);
+                if self.recent.borrow().with_key(bucket, key, touch) == Some(false) {
+                    return true;
+                }
+                object_key(bucket, key)
+            }
+            version => {
+                let index_key = Row::of_version(key, version).index_key(bucket);
+                // The newest is kept under the name of its key.
+                let name = newest_key(&index_key).unwrap_or_default();
+                let of_newest = self.cache.touch(name, number, unix_ms);
+                if of_newest.or_else(|| self.cache.touch(&index_key, number, unix_ms)) == Some(false) {
+                    return true;
+                }
+                index_key
+            }
+        };
+        self.recent.borrow_mut().touch(index_key, number, unix_ms);
+        true
     }
 
-    /// When an object was last read, milliseconds since the epoch.
-    pub async fn accessed(&self, bucket: BucketId, key: &[u8]) -> Result<Option<u64>, StoreError> {
-        let index_key = object_key(bucket, key);
-        let Some(entry) = self.lookup(bucket, key).await? else {
-            return Ok(None);
-        };
+    /// When a version of a key was last read, milliseconds since the epoch; `None`: never.
+    pub async fn accessed(&self, bucket: BucketId, key: &[u8], entry: &ObjectEntry) -> Result<Option<u64>, StoreError> {
+        let number = entry.meta.version_number;
+        let index_key = Row::of_version(key, entry.version).index_key(bucket);
         let touched = self.recent.borrow().touched(&index_key);
-        if let Some((sequence, unix_ms)) = touched
-            && sequence == entry.sequence
+        if let Some((of, unix_ms)) = touched
+            && of == number
         {
             return Ok(Some(unix_ms));
         }
-        if self.recent.borrow().latest(&index_key).is_some() {
-            // What the database has is of an object that was replaced.
+        // What the database has, if this was written since the last merge, is of what it replaced.
+        let is_new = |latest: &Latest| matches!(latest, Latest::Object(entry) if entry.sequence == number);
+        if self.recent.borrow().latest(&index_key).is_some_and(is_new) {
             return Ok(None);
         }
         let rows = self
             .threads
-            .read(move |database| database.accessed(&[index_key]))
+            .read(move |database| database.accessed(&[(index_key, number)]))
             .await?;
         Ok(rows.into_iter().next().flatten())
     }
@@ -328,10 +358,15 @@ impl ShardIndex {
         let applied = self
             .threads
             .write(move |database| {
+                let accessed = merging.accessed.iter();
+                let mut accessed: Vec<_> = accessed
+                    .map(|(key, (number, unix_ms))| (IndexKey::clone(key), *number, *unix_ms))
+                    .collect();
+                accessed.sort_unstable();
                 database.apply(&Changes {
                     entries: Some(&merging.entries),
                     buckets: &merging.buckets,
-                    accessed: &merging.accessed,
+                    accessed: &accessed,
                     dead_uploads: &merging.dead_uploads,
                     checkpoint: Some(merging.checkpoint),
                     ..Changes::default()
@@ -360,7 +395,7 @@ impl ShardIndex {
         for moved in moved {
             match moved {
                 Indexed::Entry(key, latest) => {
-                    entries.insert(key, latest);
+                    entries.insert_copy(key, latest);
                 }
                 Indexed::Bucket(bucket, state) => buckets.push((bucket, state)),
             }

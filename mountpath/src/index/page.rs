@@ -2,6 +2,7 @@
 //! seeking.
 
 use super::{
+    details::ListedRow,
     entry::{Home, IndexKey, Memtable, ObjectEntry, split_index_key},
     error::DatabaseError,
     merge::{Held, Merge},
@@ -9,16 +10,12 @@ use super::{
     tables::Reader,
     version_page,
 };
-use proto::{
-    s3::{
-        bucket::BucketId,
-        listing::{
-            ListEntry, ListPage, ListQuery, ListScope, ListedUpload, PageBuilder, ScanStep, prefix_successor,
-            scan_start,
-        },
-        version::UploadId,
+use proto::s3::{
+    bucket::BucketId,
+    listing::{
+        ListEntry, ListPage, ListQuery, ListScope, ListedUpload, PageBuilder, ScanStep, prefix_successor, scan_start,
     },
-    wire::WireError,
+    version::UploadId,
 };
 use std::{ops::Bound, sync::Arc};
 
@@ -47,16 +44,17 @@ pub(crate) fn newest(
     })
 }
 
-/// A page of a bucket.
+/// A page of a bucket; `rows`: those of its objects and versions are added, if it comes with details.
 pub(crate) fn page(
     reader: &Reader,
     bucket: BucketId,
     query: &ListQuery,
     overlays: &[Memtable],
+    rows: &mut Vec<ListedRow>,
 ) -> Result<ListPage, DatabaseError> {
     match query.scope {
-        ListScope::Objects => objects(reader, bucket, query, overlays),
-        ListScope::Newest | ListScope::Versions { .. } => version_page::page(reader, bucket, query, overlays),
+        ListScope::Objects => objects(reader, bucket, query, overlays, rows),
+        ListScope::Newest | ListScope::Versions { .. } => version_page::page(reader, bucket, query, overlays, rows),
         ListScope::Uploads { .. } => uploads(reader, bucket, query, overlays),
     }
 }
@@ -66,6 +64,7 @@ fn objects(
     bucket: BucketId,
     query: &ListQuery,
     overlays: &[Memtable],
+    rows: &mut Vec<ListedRow>,
 ) -> Result<ListPage, DatabaseError> {
     let (start, inclusive) = scan_start(query);
     let start = object_key(bucket, &start);
@@ -79,7 +78,13 @@ fn objects(
     while let Some(held) = merge.held()? {
         let key = held.key.get(OBJECT_KEY_AT..).map(std::str::from_utf8);
         let step = match key {
-            Some(Ok(key)) => offer(&mut builder, key, || held.listed(key).map(ListEntry::Object))?,
+            Some(Ok(key)) => offer(&mut builder, key, || {
+                let listed = match query.details {
+                    true => held.listed_with_details(key, rows)?,
+                    false => held.listed(key)?,
+                };
+                Ok(ListEntry::Object(listed))
+            })?,
             // S3 keys are UTF-8; no other can be listed.
             _ => ScanStep::Next,
         };
@@ -133,7 +138,7 @@ fn uploads(
     Ok(builder.finish())
 }
 
-fn listed_upload(held: &Held<'_>, key: &str, upload: UploadId) -> Result<ListEntry, WireError> {
+fn listed_upload(held: &Held<'_, '_>, key: &str, upload: UploadId) -> Result<ListEntry, DatabaseError> {
     let listed = held.listed(key)?;
     Ok(ListEntry::Upload(ListedUpload {
         key: listed.key,
@@ -221,8 +226,8 @@ pub(crate) fn next_upload_with_parts(
 pub(crate) fn offer(
     builder: &mut PageBuilder<'_>,
     key: &str,
-    entry: impl FnOnce() -> Result<ListEntry, WireError>,
-) -> Result<ScanStep, WireError> {
+    entry: impl FnOnce() -> Result<ListEntry, DatabaseError>,
+) -> Result<ScanStep, DatabaseError> {
     let mut undecoded = None;
     let step = builder.offer(key, || {
         entry().unwrap_or_else(|error| {

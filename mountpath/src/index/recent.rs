@@ -42,8 +42,8 @@ pub struct Merging {
     pub entries: Memtable,
     /// Buckets.
     pub buckets: Vec<(BucketId, BucketState)>,
-    /// Access times: key, the object's sequence, milliseconds since the epoch.
-    pub accessed: Vec<(IndexKey, u64, u64)>,
+    /// Access times by row: the number of the version, milliseconds since the epoch.
+    pub accessed: HashMap<IndexKey, (u64, u64)>,
     /// Uploads whose parts nothing keeps any more.
     pub dead_uploads: Vec<(BucketId, UploadId)>,
     /// How far the log was published when this was taken.
@@ -99,22 +99,21 @@ impl Recent {
         self.active.dead_uploads.push((bucket, upload));
     }
 
-    /// Adds an access time. When there are too many, they are not noted until the next merge.
-    pub fn touch(&mut self, key: IndexKey, sequence: u64, unix_ms: u64) {
-        if self.active.accessed.len() < 2 * TOUCHED_MAX {
-            self.active.touched_since.get_or_insert_with(Instant::now);
-            self.active.accessed.insert(key, (sequence, unix_ms));
-        }
+    /// Whether there are so many access times that no more are taken until the next merge.
+    pub fn is_full_of_touched(&self) -> bool {
+        self.active.accessed.len() >= 2 * TOUCHED_MAX
     }
 
-    /// The access time of a key that is not merged: the object's sequence, milliseconds since the epoch.
-    pub fn touched(&self, key: &IndexKey) -> Option<(u64, u64)> {
-        let active = self.active.accessed.get(key).copied();
-        active.or_else(|| {
-            let merging = self.merging.as_ref()?;
-            let (_, sequence, unix_ms) = merging.accessed.iter().find(|(touched, _, _)| touched == key)?;
-            Some((*sequence, *unix_ms))
-        })
+    /// Adds the access time of a version.
+    pub fn touch(&mut self, key: IndexKey, number: u64, unix_ms: u64) {
+        self.active.touched_since.get_or_insert_with(Instant::now);
+        self.active.accessed.insert(key, (number, unix_ms));
+    }
+
+    /// The access time of a row that is not merged: the number of the version, milliseconds since the epoch.
+    pub fn touched(&self, key: &[u8]) -> Option<(u64, u64)> {
+        let active = self.active.accessed.get(key);
+        active.or_else(|| self.merging.as_ref()?.accessed.get(key)).copied()
     }
 
     /// Takes what is to be merged; `None` when there is nothing. After a failed merge the same is taken again.
@@ -131,11 +130,7 @@ impl Recent {
                 entries: layer.entries,
                 buckets: layer.buckets.into_iter().collect(),
                 dead_uploads: layer.dead_uploads,
-                accessed: layer
-                    .accessed
-                    .into_iter()
-                    .map(|(key, (sequence, unix_ms))| (key, sequence, unix_ms))
-                    .collect(),
+                accessed: layer.accessed,
                 checkpoint,
             }));
         }

@@ -22,8 +22,10 @@ const BLOBS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("blobs");
 const UPLOADS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("uploads");
 /// Segment -> bytes of it that are alive.
 const SEGMENTS: TableDefinition<'_, u64, u64> = TableDefinition::new("segments");
-/// Index key -> sequence of the object, time of the last access in Unix milliseconds.
+/// Index key -> number of the version, time of its last access in Unix milliseconds.
 const ACCESSED: TableDefinition<'_, Bytes, (u64, u64)> = TableDefinition::new("accessed");
+/// Index key of a null version -> how often it was written over. None: never.
+const OVERWRITES: TableDefinition<'_, Bytes, u64> = TableDefinition::new("overwrites");
 /// The one row of [`State`].
 pub(crate) const STATE: TableDefinition<'_, (), Bytes> = TableDefinition::new("state");
 
@@ -82,6 +84,7 @@ pub(crate) struct WriteTables<'t> {
     pub uploads: Table<'t, u64, Bytes>,
     pub segments: Table<'t, u64, u64>,
     pub accessed: Table<'t, Bytes, (u64, u64)>,
+    pub overwrites: Table<'t, Bytes, u64>,
     pub state: Table<'t, (), Bytes>,
 }
 
@@ -96,6 +99,7 @@ impl<'t> WriteTables<'t> {
             uploads: transaction.open_table(UPLOADS)?,
             segments: transaction.open_table(SEGMENTS)?,
             accessed: transaction.open_table(ACCESSED)?,
+            overwrites: transaction.open_table(OVERWRITES)?,
             state: transaction.open_table(STATE)?,
         })
     }
@@ -109,6 +113,7 @@ pub(crate) struct Reader {
     pub uploads: ReadOnlyTable<u64, Bytes>,
     pub segments: ReadOnlyTable<u64, u64>,
     pub accessed: ReadOnlyTable<Bytes, (u64, u64)>,
+    pub overwrites: ReadOnlyTable<Bytes, u64>,
     pub state: State,
     /// `None`: there are none.
     tombstones: Option<ReadOnlyTable<Bytes, Bytes>>,
@@ -129,9 +134,16 @@ impl Reader {
             uploads: transaction.open_table(UPLOADS)?,
             segments: transaction.open_table(SEGMENTS)?,
             accessed: transaction.open_table(ACCESSED)?,
+            overwrites: transaction.open_table(OVERWRITES)?,
             state: State::decode(state.value())?,
             tombstones: if tombstones.is_empty()? { None } else { Some(tombstones) },
         })
+    }
+
+    /// When the version of a row with this number was last accessed, in Unix milliseconds.
+    pub(crate) fn access(&self, index_key: &[u8], number: u64) -> Result<Option<u64>, DatabaseError> {
+        let row = self.accessed.get(index_key)?.map(|row| row.value());
+        Ok(row.filter(|(of, _)| *of == number).map(|(_, unix_ms)| unix_ms))
     }
 
     /// The object a key holds.
@@ -156,11 +168,16 @@ impl Reader {
         row.map(|row| Ok(Tombstone::decode(row.value())?)).transpose()
     }
 
-    /// Rows of objects, tombstones and accesses.
+    /// Rows of objects, tombstones, accesses and overwrites.
     #[cfg(test)]
-    pub(crate) fn row_counts(&self) -> Result<[u64; 3], DatabaseError> {
+    pub(crate) fn row_counts(&self) -> Result<[u64; 4], DatabaseError> {
         let tombstones = self.tombstones.as_ref().map_or(Ok(0), ReadableTableMetadata::len)?;
-        Ok([self.objects.len()?, tombstones, self.accessed.len()?])
+        Ok([
+            self.objects.len()?,
+            tombstones,
+            self.accessed.len()?,
+            self.overwrites.len()?,
+        ])
     }
 
     /// What the newest record of a key says.

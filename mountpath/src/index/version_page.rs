@@ -2,6 +2,7 @@
 //! null version says where among the others it belongs.
 
 use super::{
+    details::ListedRow,
     entry::{Memtable, split_index_key},
     error::DatabaseError,
     merge::Merge,
@@ -23,6 +24,7 @@ pub(crate) fn page(
     bucket: BucketId,
     query: &ListQuery,
     overlays: &[Memtable],
+    rows: &mut Vec<ListedRow>,
 ) -> Result<ListPage, DatabaseError> {
     let (start, inclusive) = scan_start(query);
     let marker = match query.scope {
@@ -36,7 +38,7 @@ pub(crate) fn page(
         let step = match std::str::from_utf8(&key) {
             Ok(name) => {
                 let marker = after.take().filter(|_| key == start);
-                versions.offer(&mut builder, name, marker)?
+                versions.offer(&mut builder, name, marker, rows)?
             }
             // S3 keys are UTF-8; no other can be listed.
             Err(_) => ScanStep::Next,
@@ -105,8 +107,10 @@ impl<'a> Versions<'a> {
         builder: &mut PageBuilder<'_>,
         key: &str,
         marker: Option<VersionId>,
+        rows: &mut Vec<ListedRow>,
     ) -> Result<ScanStep, DatabaseError> {
         let newest_only = matches!(builder.scope(), ListScope::Newest);
+        let with_details = builder.with_details();
         let null = self.null_candidate(key)?;
         let mut numbered = self.numbered_candidate(key)?;
         let newest = null
@@ -146,12 +150,19 @@ impl<'a> Versions<'a> {
                 return Ok(ScanStep::Next);
             };
             let step = offer(builder, key, || {
+                let detailed = match with_details {
+                    true => Some(held.listed_with_details(key, rows)?),
+                    false => None,
+                };
                 if newest_only {
-                    return held.listed(key).map(ListEntry::Object);
+                    return Ok(ListEntry::Object(match detailed {
+                        Some(object) => object,
+                        None => held.listed(key)?,
+                    }));
                 }
                 let entry = held.entry()?;
                 Ok(ListEntry::Version(Box::new(ListedVersion {
-                    object: entry.listed(key),
+                    object: detailed.unwrap_or_else(|| entry.listed(key)),
                     version: candidate.version,
                     is_latest,
                     is_delete_marker: entry.is_delete_marker(),

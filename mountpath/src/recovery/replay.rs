@@ -186,12 +186,14 @@ impl<'r> Replay<'r> {
         self.end.segment = batch.segment;
         self.end.position = batch.end();
         self.end.next_batch = batch.header.sequence + 1;
+        // A record with a number that was given out before this batch is a copy.
+        let fresh_from = self.end.next_number;
         for (record, footprint) in batch.records {
             self.end.next_number = self.end.next_number.max(record.sequence + 1);
             if let Action::Put(_, Placement::Blob { blob }) = &record.action {
                 self.end.next_number = self.end.next_number.max(blob.saturating_add(1));
             }
-            self.record(record, home, footprint);
+            self.record(record, home, footprint, fresh_from);
         }
         if self.entries.len() >= REPLAY_ENTRIES_MAX {
             self.flush()?;
@@ -199,7 +201,7 @@ impl<'r> Replay<'r> {
         Ok(())
     }
 
-    fn record(&mut self, record: Record, home: Home, footprint: u32) {
+    fn record(&mut self, record: Record, home: Home, footprint: u32, fresh_from: u64) {
         let (key, latest) = match Indexed::new(record, home, footprint) {
             Indexed::Entry(key, latest) => (key, latest),
             Indexed::Bucket(bucket, state) => {
@@ -220,7 +222,10 @@ impl<'r> Replay<'r> {
             }
             _ => {}
         }
-        self.entries.insert(key, latest);
+        match latest.sequence() < fresh_from {
+            true => self.entries.insert_copy(key, latest),
+            false => self.entries.insert(key, latest),
+        }
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

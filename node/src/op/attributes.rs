@@ -31,6 +31,10 @@ pub async fn run(
         Ok(found) => found,
         Err(absent) => return absent.answer(connection, head, exchange).await,
     };
+    let last_modified_unix_ms = match located.shown_unix_ms(&object).await {
+        Ok(unix_ms) => unix_ms,
+        Err(error) => return connection.refuse(head, exchange, &error).await,
+    };
     let meta = &located.entry.meta;
     let page = listed
         .as_ref()
@@ -46,7 +50,7 @@ pub async fn run(
         }),
     });
     let bytes = exchange.body_with(core, 200, "application/xml", &document, |response| {
-        response.header("Last-Modified", &date::http(meta.modified_unix_ms));
+        response.header("Last-Modified", &date::http(last_modified_unix_ms));
         write_version_id(response, object.bucket.versioning, located.entry.version);
     });
     connection.answer(&exchange, &bytes).await

@@ -28,13 +28,18 @@ pub async fn run(
         Err(absent) => return absent.answer(connection, head, exchange).await,
     };
     let entry = Arc::clone(&located.entry);
-    let served = Served {
+    let mut served = Served {
         entry: &entry,
         versioning: object.bucket.versioning,
+        last_modified_unix_ms: entry.meta.modified_unix_ms,
     };
     let portion = match select(head, query, &entry) {
         Ok(Selection::Serve(portion)) => portion,
         Ok(Selection::NotModified) => {
+            served.last_modified_unix_ms = match located.shown_unix_ms(&object).await {
+                Ok(unix_ms) => unix_ms,
+                Err(error) => return connection.refuse(head, exchange, &error).await,
+            };
             let bytes = served.not_modified(core, &exchange);
             return connection.answer(&exchange, &bytes).await;
         }
@@ -55,9 +60,7 @@ pub async fn run(
         Ok(checksum) => checksum,
         Err(error) => return connection.refuse(head, exchange, &error).await,
     };
-    located
-        .shard
-        .touch(object.bucket.id, object.key.as_bytes(), core.unix_ms());
+    served.last_modified_unix_ms = located.touch(&object, core.unix_ms()).await;
     let range = portion.bytes(entry.meta.size);
     let bytes = served.head(core, &exchange, (head, query), portion, checksum.as_ref());
     let mut sender = ObjectSender::new(core, found, object.bucket.id, object.bucket.validate_warm_get, range);

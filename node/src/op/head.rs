@@ -38,9 +38,14 @@ pub async fn run(
         Ok(located) => located,
         Err(absent) => return absent.answer(connection, head, exchange).await,
     };
+    let last_modified_unix_ms = match located.shown_unix_ms(&object).await {
+        Ok(unix_ms) => unix_ms,
+        Err(error) => return connection.refuse(head, exchange, &error).await,
+    };
     let served = Served {
         entry: &located.entry,
         versioning: object.bucket.versioning,
+        last_modified_unix_ms,
     };
     let bytes = match select(head, query, &located.entry) {
         Ok(Selection::NotModified) => served.not_modified(core, &exchange),
@@ -59,6 +64,8 @@ pub struct Served<'e> {
     pub entry: &'e ObjectEntry,
     /// Of its bucket.
     pub versioning: Versioning,
+    /// What clients are told, milliseconds since the epoch.
+    pub last_modified_unix_ms: u64,
 }
 
 /// What becomes of a read.
@@ -151,7 +158,7 @@ impl Served<'_> {
 
     fn validators(&self, response: &mut ResponseWriter<'_>) {
         response.header_etag(&self.entry.meta.etag);
-        response.header("Last-Modified", &date::http(self.entry.meta.modified_unix_ms));
+        response.header("Last-Modified", &date::http(self.last_modified_unix_ms));
         write_version_id(response, self.versioning, self.entry.version);
     }
 

@@ -17,6 +17,7 @@ use proto::{
     http::{conditional::WriteCondition, date, head::RequestHead, response::ResponseWriter},
     s3::{
         bucket::BucketId,
+        properties::LastModified,
         query::Query,
         version::{UploadId, VersionId, Versioning},
     },
@@ -44,6 +45,32 @@ pub struct FoundObject {
 }
 
 impl Located {
+    /// The time clients are told as LastModified, milliseconds since the epoch. Only where a bucket shows accesses they are
+    /// looked up, so what was found may have changed since.
+    pub async fn shown_unix_ms(&self, object: &ObjectRequest) -> Result<u64, S3Error> {
+        let bucket = &object.bucket;
+        if bucket.last_modified == LastModified::Mtime {
+            return Ok(self.entry.meta.modified_unix_ms);
+        }
+        let accessed = self.shard.accessed(bucket.id, object.key.as_bytes(), &self.entry).await;
+        accessed.map_err(|error| store_error(&error, &bucket.name, &object.key))
+    }
+
+    /// Notes that the object is read, now; returns the time that clients are then told as LastModified.
+    pub async fn touch(&self, object: &ObjectRequest, now_unix_ms: u64) -> u64 {
+        let (bucket, key, entry) = (&object.bucket, object.key.as_bytes(), &self.entry);
+        if bucket.last_modified == LastModified::Mtime {
+            self.shard.touch(bucket.id, key, entry, now_unix_ms);
+            return entry.meta.modified_unix_ms;
+        }
+        let touched = self.shard.touch_surely(bucket.id, key, entry, now_unix_ms).await;
+        if let Err(error) = touched {
+            // No reason not to serve it.
+            tracing::warn!(bucket = bucket.name, key = object.key, %error, "an access was not noted");
+        }
+        entry.meta.modified_unix_ms.max(now_unix_ms)
+    }
+
     /// Opens it; before anything is awaited.
     pub fn open(&self, bucket: BucketId) -> Result<FoundObject, StoreError> {
         Ok(FoundObject {

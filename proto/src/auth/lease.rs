@@ -9,14 +9,7 @@ use super::{
 };
 use crate::{
     http::head::RequestHead,
-    s3::{
-        address::Address,
-        bucket::BucketGrant,
-        expected_owner,
-        name::{BucketName, Target},
-        operation::Operation,
-        query::Query,
-    },
+    s3::{address::Address, bucket::BucketGrant, expected_owner, name::BucketName, operation::Operation, query::Query},
     wire::{Decoder, Encoder, WireError},
 };
 
@@ -83,7 +76,8 @@ impl Lease {
             return None;
         }
         let query = Query::parse(head.raw_query()).ok()?;
-        let target = self.target(head)?;
+        let address = self.address()?;
+        let target = address.target(head.raw_path()).ok()?;
         let key = target.key()?;
         if target.bucket()?.as_str() != self.bucket.name {
             return None;
@@ -93,6 +87,7 @@ impl Lease {
         if !self.operations.contains(operation) {
             return None;
         }
+        address.allows(head.raw_path(), operation).ok()?;
         let verified = match &self.credential {
             LeasedCredential::Anonymous => None,
             LeasedCredential::Key { scope, signing_key } => {
@@ -105,12 +100,12 @@ impl Lease {
         Some((grant, query))
     }
 
-    fn target(&self, head: &RequestHead) -> Option<Target> {
-        let address = match self.bucket_in_host {
+    /// Where requests name the bucket.
+    fn address(&self) -> Option<Address> {
+        Some(match self.bucket_in_host {
             true => Address::Host(BucketName::parse(&self.bucket.name).ok()?),
             false => Address::Path,
-        };
-        address.target(head.raw_path()).ok()
+        })
     }
 
     /// The request's signature, if it is the key's.

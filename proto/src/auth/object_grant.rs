@@ -55,7 +55,8 @@ pub struct SealedSource {
 
 impl ObjectGrant {
     /// Of a request. `verified`: its signature; `None` when nothing is verified, and then chunks are not either. Refuses
-    /// what the head can be refused for: sizes, malformed digests, headers that cannot be kept.
+    /// what the head can be refused for: sizes, malformed digests, headers that cannot be kept; and what the
+    /// bucket's `access` does not allow.
     pub fn new(
         operation: Operation,
         bucket: BucketGrant,
@@ -63,6 +64,7 @@ impl ObjectGrant {
         head: &RequestHead,
         verified: Option<&Verified>,
     ) -> Result<Self, S3Error> {
+        bucket.access.check_operation(operation)?;
         let payload = match operation.takes_payload() {
             true => Some(declared_payload(operation, head, verified.is_some())?),
             false => None,
@@ -95,6 +97,7 @@ impl ObjectGrant {
 
     /// Of a form's file, as the PUT that a gateway makes of it.
     pub fn of_form(bucket: BucketGrant, key: &str, head: &RequestHead, length_max: u64) -> Result<Self, S3Error> {
+        bucket.access.check_operation(Operation::PostObject)?;
         ObjectHeaders::from_request(head)?;
         Ok(Self {
             operation: Operation::PutObject,

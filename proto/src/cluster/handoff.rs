@@ -6,6 +6,7 @@ use super::map::{ShardMap, Uuid, count, decode_list};
 use crate::{
     auth::lease::Lease,
     limits::{CHANNEL_MESSAGE_BYTES_MAX, REVOCATIONS_PER_MESSAGE_MAX},
+    s3::{bucket::BucketId, properties::Access},
     wire::{Decoder, Encoder, WireError},
 };
 
@@ -21,7 +22,7 @@ pub enum ToCore {
     },
     /// The shard map from here on.
     ShardMap(ShardMap),
-    /// Access keys that were removed; at most [`REVOCATIONS_PER_MESSAGE_MAX`].
+    /// What tickets made before are not worth any more; at most [`REVOCATIONS_PER_MESSAGE_MAX`].
     Revoked(Vec<Revocation>),
     /// Leases of this epoch, and of no other, are good for [`crate::limits::LEASE_LIFE_MS`] from `sent_ms`.
     Heartbeat {
@@ -34,13 +35,48 @@ pub enum ToCore {
     Connection(HandedConnection),
 }
 
-/// The removal of an access key: tickets made for it up to then are worth nothing.
+/// Something that tickets made up to then do not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
-    /// The access key id.
-    pub access_key: String,
+    /// What it is.
+    pub what: Revoked,
     /// Milliseconds since the epoch.
     pub revoked_unix_ms: u64,
+}
+
+/// See [`Revocation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revoked {
+    /// An access key was removed: tickets made for it are worth nothing.
+    Key(String),
+    /// A bucket's `access` is this: tickets for its objects are worth what that allows.
+    Access(BucketId, Access),
+}
+
+impl Revocation {
+    fn encode(&self, encoder: &mut Encoder) {
+        match &self.what {
+            Revoked::Key(access_key) => encoder.u8(0).string(access_key),
+            Revoked::Access(bucket, access) => encoder.u8(1).u64(bucket.0).u8(access.code()),
+        };
+        encoder.u64(self.revoked_unix_ms);
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
+        let what = match decoder.u8()? {
+            0 => Revoked::Key(decoder.string()?),
+            1 => {
+                let bucket = BucketId(decoder.u64()?);
+                let access = Access::from_code(decoder.u8()?).ok_or(WireError::Invalid)?;
+                Revoked::Access(bucket, access)
+            }
+            _ => return Err(WireError::Invalid),
+        };
+        Ok(Self {
+            what,
+            revoked_unix_ms: decoder.u64()?,
+        })
+    }
 }
 
 /// A client's connection on its way to a core.
@@ -98,7 +134,7 @@ impl ToCore {
             Self::Revoked(revocations) => {
                 encoder.u8(3).u32(count(revocations.len()));
                 for revocation in revocations {
-                    encoder.string(&revocation.access_key).u64(revocation.revoked_unix_ms);
+                    revocation.encode(&mut encoder);
                 }
             }
             Self::Heartbeat { epoch, sent_ms } => {
@@ -125,12 +161,10 @@ impl ToCore {
                 ticket: decoder.string()?,
             },
             2 => Self::ShardMap(ShardMap::decode(&mut decoder)?),
-            3 => Self::Revoked(decode_list(&mut decoder, REVOCATIONS_PER_MESSAGE_MAX, |decoder| {
-                Ok(Revocation {
-                    access_key: decoder.string()?,
-                    revoked_unix_ms: decoder.u64()?,
-                })
-            })?),
+            3 => {
+                let revocations = decode_list(&mut decoder, REVOCATIONS_PER_MESSAGE_MAX, Revocation::decode)?;
+                Self::Revoked(revocations)
+            }
             4 => Self::Heartbeat {
                 epoch: decoder.u64()?,
                 sent_ms: decoder.u64()?,

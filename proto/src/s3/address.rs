@@ -1,8 +1,14 @@
 //! Where a request names its bucket: in its path, or in its host
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>).
 
-use super::name::{BucketName, Target};
-use crate::{error::S3Error, limits::DOMAIN_BYTES_MAX};
+use super::{
+    name::{self, BucketName, Target},
+    operation::Operation,
+};
+use crate::{
+    error::{ErrorCode, S3Error},
+    limits::DOMAIN_BYTES_MAX,
+};
 
 /// How a request names its bucket. The host selects the bucket and nothing else: it neither authorises anything nor
 /// finds its way into a redirect.
@@ -21,6 +27,24 @@ impl Address {
             Self::Path => Target::parse(raw_path),
             Self::Host(bucket) => Target::in_bucket(bucket.clone(), raw_path),
         }
+    }
+    /// Refuses what there is not at a raw path: in the native API objects are put, read, copied and deleted, whole or by
+    /// ranges; all else that S3 has for them is at `/` and `/s3` alone.
+    pub fn allows(&self, raw_path: &str, operation: Operation) -> Result<(), S3Error> {
+        let is_plain = matches!(
+            operation,
+            Operation::PutObject
+                | Operation::GetObject
+                | Operation::HeadObject
+                | Operation::DeleteObject
+                | Operation::CopyObject
+        );
+        if is_plain || *self != Self::Path || !name::is_native_object(raw_path) {
+            return Ok(());
+        }
+        let message =
+            "Below /v1/objects objects are put, read, copied and deleted. For anything else use S3, below /s3.";
+        Err(S3Error::with_message(ErrorCode::NotImplemented, message))
     }
 }
 
@@ -123,7 +147,10 @@ fn bucket_part<'n>(name: &'n [u8], domain: &[u8]) -> Option<Option<&'n [u8]>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Address, Domains, target_named};
-    use crate::error::ErrorCode;
+    use crate::{
+        error::ErrorCode,
+        s3::{name::BucketName, operation::Operation},
+    };
 
     fn address(domains: &[&str], host: &str) -> Result<String, ErrorCode> {
         let domains = Domains::parse(domains).unwrap();
@@ -240,6 +267,7 @@ mod tests {
             ("/s3", Some("s3")),
             ("/s3/bucket/key", Some("s3/bucket/key")),
             ("/v1/health", Some("v1/health")),
+            ("/v1/objects/bucket/key", Some("v1/objects/bucket/key")),
             ("/a%2Fb", Some("a/b")),
         ] {
             let target = address.target(path).unwrap();
@@ -253,11 +281,43 @@ mod tests {
 
     #[test]
     fn a_ticket_fits_the_path_of_either_style_and_no_other() {
-        for path in ["/bucket/a/b", "/s3/bucket/a/b", "/a/b", "/a%2Fb"] {
+        for path in [
+            "/bucket/a/b",
+            "/s3/bucket/a/b",
+            "/v1/objects/bucket/a/b",
+            "/a/b",
+            "/a%2Fb",
+        ] {
             assert!(target_named(path, "bucket", "a/b").is_some(), "{path}");
         }
-        for path in ["/other/a/b", "/bucket/b", "/b", "/", "//a/b", "/s3/a/b", "/bucket", "*"] {
+        for path in [
+            "/other/a/b",
+            "/bucket/b",
+            "/b",
+            "/",
+            "//a/b",
+            "/s3/a/b",
+            "/v1/objects/a/b",
+            "/bucket",
+            "*",
+        ] {
             assert!(target_named(path, "bucket", "a/b").is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_native_api_has_plain_objects_only() {
+        let path = "/v1/objects/bucket/key";
+        let refused = |address: &Address, path: &str, operation| address.allows(path, operation).is_err();
+        for (operation, _) in Operation::OF_CORES {
+            let is_plain = matches!(
+                operation.name(),
+                "PutObject" | "GetObject" | "HeadObject" | "DeleteObject" | "CopyObject"
+            );
+            assert_eq!(refused(&Address::Path, path, operation), !is_plain, "{operation:?}");
+            assert!(!refused(&Address::Path, "/s3/bucket/key", operation));
+            let bucket = Address::Host(BucketName::parse("bucket").unwrap());
+            assert!(!refused(&bucket, path, operation), "there the path is a key");
         }
     }
 }

@@ -185,6 +185,22 @@ pub struct ListPage {
     pub truncated: bool,
 }
 
+impl ListPage {
+    /// Lets its objects and versions show as modified what clients are told as LastModified.
+    #[must_use]
+    pub fn shown(mut self, last_modified: LastModified) -> Self {
+        for entry in &mut self.entries {
+            let object = match entry {
+                ListEntry::Object(object) => object,
+                ListEntry::Version(listed) => &mut listed.object,
+                ListEntry::Upload(_) | ListEntry::CommonPrefix(_) => continue,
+            };
+            object.modified_unix_ms = object.shown_unix_ms(last_modified);
+        }
+        self
+    }
+}
+
 /// The common prefix `key` is rolled up into, if any.
 pub fn common_prefix<'k>(key: &'k str, prefix: &str, delimiter: &str) -> Option<&'k str> {
     if delimiter.is_empty() {
@@ -247,6 +263,10 @@ impl<'q> PageBuilder<'q> {
     /// What is listed.
     pub fn scope(&self) -> ListScope {
         self.query.scope
+    }
+    /// Whether objects are listed with their details.
+    pub fn with_details(&self) -> bool {
+        self.query.details
     }
     /// Offers the next key in order, or the next version or upload of one; `entry` is called only when it enters the page.
     pub fn offer(&mut self, key: &str, entry: impl FnOnce() -> ListEntry) -> ScanStep {

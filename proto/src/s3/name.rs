@@ -11,6 +11,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BucketName(String);
 
+/// Below it the native API has object data: `/v1/objects/bucket/key`.
+const NATIVE_OBJECTS: &str = "/v1/objects/";
+
 const RESERVED_PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
 const RESERVED_SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
 
@@ -92,9 +95,14 @@ pub enum Target {
 
 impl Target {
     /// Parses a raw path of path style. The `/s3` prefix (exactly `/s3` or `/s3/...`) is taken off first: no bucket can have a two-letter name.
+    /// So is `/v1/objects`, but only from the path of an object: nothing else is there.
     /// Bucket and key are told apart in the raw path and then decoded once each, so `%2F` never ends a bucket's name; the key is
     /// what follows the first `/` after the bucket, `//`, `.` and `..` included. Bad escapes or non-UTF-8: `InvalidURI`.
     pub fn parse(raw_path: &str) -> Result<Self, S3Error> {
+        if let Some((raw_bucket, raw_key)) = native_object(raw_path) {
+            let bucket = BucketName::parse(&decode(raw_bucket)?)?;
+            return Ok(Self::Object(bucket, ObjectKey::parse(decode(raw_key)?)?));
+        }
         let unprefixed = match raw_path.strip_prefix("/s3") {
             Some("") => "/",
             Some(rest) if rest.starts_with('/') => rest,
@@ -135,6 +143,17 @@ impl Target {
             _ => None,
         }
     }
+}
+
+/// Whether a raw path of path style is an object's in the native API.
+pub fn is_native_object(raw_path: &str) -> bool {
+    native_object(raw_path).is_some()
+}
+
+/// Bucket and key of such a path, still encoded.
+fn native_object(raw_path: &str) -> Option<(&str, &str)> {
+    let (raw_bucket, raw_key) = raw_path.strip_prefix(NATIVE_OBJECTS)?.split_once('/')?;
+    (!raw_bucket.is_empty() && !raw_key.is_empty()).then_some((raw_bucket, raw_key))
 }
 
 fn decode(raw: &str) -> Result<String, S3Error> {
@@ -237,7 +256,7 @@ mod tests {
             ("é", "é"),
             ("s3/x", "s3/x"),
         ] {
-            for root in ["", "/s3"] {
+            for root in ["", "/s3", "/v1/objects"] {
                 let target = Target::parse(&format!("{root}/bucket/{raw}")).unwrap();
                 assert_eq!(target.key().unwrap().as_str(), key);
             }
@@ -257,6 +276,18 @@ mod tests {
             ("/s3.", ErrorCode::InvalidBucketName),
             ("/bucket%2Fkey", ErrorCode::InvalidBucketName),
             ("/s3%2Fbucket/key", ErrorCode::InvalidBucketName),
+            ("/v1", ErrorCode::InvalidBucketName),
+            ("/v1/objects", ErrorCode::InvalidBucketName),
+            ("/v1/objects/", ErrorCode::InvalidBucketName),
+            ("/v1/objects/bucket", ErrorCode::InvalidBucketName),
+            ("/v1/objects/bucket/", ErrorCode::InvalidBucketName),
+            ("/v1/objects//key", ErrorCode::InvalidBucketName),
+            ("/v1/objects/bucket%2Fkey", ErrorCode::InvalidBucketName),
+            ("/v1/objects/bucket%2Fkey/a", ErrorCode::InvalidBucketName),
+            ("/v1%2Fobjects/bucket/key", ErrorCode::InvalidBucketName),
+            ("/v1/objects/bucket/%zz", ErrorCode::InvalidURI),
+            ("/v1/objectsx/bucket/key", ErrorCode::InvalidBucketName),
+            ("/s3/v1/objects/bucket/key", ErrorCode::InvalidBucketName),
         ] {
             assert_eq!(Target::parse(path).unwrap_err().code, code, "{path}");
         }

@@ -2,7 +2,7 @@
 
 pub use super::access::{Access, Permission};
 use super::version::Versioning;
-use crate::digest::checksum::ChecksumType;
+use crate::{digest::checksum::ChecksumType, nearest::nearest};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -132,16 +132,15 @@ impl BucketProperties {
             .find(|property| property.name().eq_ignore_ascii_case(wanted));
         found.ok_or_else(|| PropertyError::Unknown {
             name: name.to_owned(),
-            nearest: nearest(wanted),
+            nearest: most_like(wanted),
         })
     }
 }
 
-/// The property that somebody means who leaves out, or writes only, a part of its name.
-fn nearest(wanted: &str) -> Option<Property> {
-    let wanted = wanted.to_ascii_lowercase().replace('-', "_");
-    let is_part = |property: &Property| property.name().replace('-', "_").split('.').any(|part| part == wanted);
-    Property::ALL.into_iter().find(is_part)
+/// The property whose name is most like this.
+fn most_like(wanted: &str) -> Option<Property> {
+    let name = nearest(wanted, Property::ALL.iter().map(|property| property.name()))?;
+    Property::ALL.into_iter().find(|property| property.name() == name)
 }
 
 fn switch(value: &str) -> Option<bool> {
@@ -316,6 +315,8 @@ mod tests {
         );
         let unknown = BucketProperties::parse_name("versioning").unwrap_err();
         assert!(unknown.to_string().contains("\"versioning.enabled\""), "{unknown}");
+        let unknown = BucketProperties::parse_name("checksum.tipe").unwrap_err();
+        assert!(unknown.to_string().contains("\"checksum.type\""), "{unknown}");
         let unknown = BucketProperties::parse_name("zzz").unwrap_err();
         assert!(matches!(unknown, PropertyError::Unknown { nearest: None, .. }));
         assert!(unknown.to_string().contains("checksum.validate_warm_get"), "{unknown}");

@@ -28,6 +28,7 @@ struct Answers {
     segments: BTreeMap<u64, SegmentUse>,
     latest: Vec<Option<Latest>>,
     accessed: Vec<Option<u64>>,
+    overwrites: Vec<u64>,
     objects: Vec<(IndexKey, Arc<ObjectEntry>)>,
     blobs: Vec<(u64, IndexKey)>,
     page: ListPage,
@@ -38,13 +39,17 @@ fn ask(database: &Database, keys: &[IndexKey]) -> Result<Answers, DatabaseError>
         limit: 1000,
         ..ListQuery::default()
     };
+    let latest = database.lookup(keys)?;
+    let numbers = latest.iter().map(|latest| latest.as_ref().map_or(0, Latest::sequence));
+    let numbered: Vec<(IndexKey, u64)> = keys.iter().cloned().zip(numbers).collect();
     Ok(Answers {
         checkpoint: database.checkpoint()?,
         totals: database.totals()?,
         buckets: database.buckets()?,
         segments: database.segments()?,
-        latest: database.lookup(keys)?,
-        accessed: database.accessed(keys)?,
+        latest,
+        accessed: database.accessed(&numbered)?,
+        overwrites: database.overwrites(keys)?,
         objects: database.scan(None, usize::MAX)?,
         blobs: database.blobs(None, usize::MAX)?,
         page: database.page(BucketId(1), &query, &[])?,

@@ -93,6 +93,7 @@ pub struct Model {
     pub latest: BTreeMap<IndexKey, Latest>,
     buckets: BTreeMap<u64, BucketState>,
     accessed: BTreeMap<IndexKey, (u64, u64)>,
+    overwrites: BTreeMap<IndexKey, u64>,
     segments: BTreeSet<u64>,
     pub checkpoint: Option<Checkpoint>,
 }
@@ -114,8 +115,15 @@ impl Model {
             if earlier.is_some_and(|earlier| earlier.sequence() > latest.sequence()) {
                 continue;
             }
-            if earlier.is_some_and(|earlier| earlier.sequence() < latest.sequence()) {
+            if earlier.is_none_or(|earlier| earlier.sequence() < latest.sequence()) {
                 self.accessed.remove(key);
+                let tally = batch.entries.tally(key, latest);
+                let was_held = matches!(earlier, Some(Latest::Object(_))) && !tally.from_nothing;
+                let known = self.overwrites.remove(key).filter(|_| was_held).unwrap_or(0);
+                let overwrites = known + tally.writes.saturating_sub(u64::from(!was_held));
+                if overwrites > 0 && matches!(latest, Latest::Object(_)) {
+                    self.overwrites.insert(key.clone(), overwrites);
+                }
             }
             doomed.extend(earlier.and_then(blob).filter(|earlier| Some(*earlier) != blob(latest)));
             self.segments.insert(latest.home().segment);
@@ -198,6 +206,12 @@ impl Model {
             .is_none_or(|uses| uses.live_bytes == 0)
     }
 
+    /// Keys with the numbers of the versions that they hold.
+    pub fn numbered(&self, keys: &[IndexKey]) -> Vec<(IndexKey, u64)> {
+        let number = |key: &IndexKey| self.latest.get(key).map_or(0, Latest::sequence);
+        keys.iter().map(|key| (key.clone(), number(key))).collect()
+    }
+
     /// With memtables over it, the newest first.
     pub fn overlaid(&self, overlays: &[Memtable]) -> BTreeMap<IndexKey, Latest> {
         let mut merged = self.latest.clone();
@@ -222,10 +236,20 @@ impl Model {
         let expected: Vec<Option<Latest>> = keys.iter().map(|key| self.latest.get(key).cloned()).collect();
         assert_eq!(database.lookup(&keys).unwrap(), expected);
         let expected: Vec<Option<u64>> = keys.iter().map(|key| self.accessed.get(key).map(|row| row.1)).collect();
-        assert_eq!(database.accessed(&keys).unwrap(), expected);
+        assert_eq!(database.accessed(&self.numbered(&keys)).unwrap(), expected);
+        let expected: Vec<u64> = keys
+            .iter()
+            .map(|key| self.overwrites.get(key).copied().unwrap_or(0))
+            .collect();
+        assert_eq!(database.overwrites(&keys).unwrap(), expected);
         assert_eq!(database.totals().unwrap(), self.totals());
         let objects = self.totals().objects;
-        let rows = [objects, self.latest.len() as u64 - objects, self.accessed.len() as u64];
+        let rows = [
+            objects,
+            self.latest.len() as u64 - objects,
+            self.accessed.len() as u64,
+            self.overwrites.len() as u64,
+        ];
         assert_eq!(database.row_counts().unwrap(), rows);
         assert_eq!(database.checkpoint().unwrap(), self.checkpoint);
         assert_eq!(database.segments().unwrap(), self.segment_uses());

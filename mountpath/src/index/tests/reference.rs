@@ -236,7 +236,11 @@ fn accesses_belong_to_an_object() {
             ..Changes::default()
         };
         database.apply(&changes).unwrap();
-        database.accessed(std::slice::from_ref(&index_key)).unwrap()[0]
+        let number = match &database.lookup(std::slice::from_ref(&index_key)).unwrap()[0] {
+            Some(Latest::Object(entry)) => entry.meta.version_number,
+            _ => 0,
+        };
+        database.accessed(&[(index_key.clone(), number)]).unwrap()[0]
     };
     assert_eq!(access(None, &[(5, 100)]), None);
     assert_eq!(access(Some(object(5, home, placement, 1)), &[]), None);
@@ -250,7 +254,7 @@ fn accesses_belong_to_an_object() {
         Some(50)
     );
     assert_eq!(access(Some(tombstone(8, home, 1)), &[(7, 60)]), None);
-    assert_eq!(database.row_counts().unwrap(), [0, 1, 0]);
+    assert_eq!(database.row_counts().unwrap(), [0, 1, 0, 0]);
 }
 
 /// Only a segment of which nothing lives is forgotten.
@@ -259,7 +263,7 @@ fn segments_are_forgotten_when_nothing_of_them_lives() {
     let database = Database::open(SimulatedFile::new(Vec::new()), SHARD, CACHE_BYTES).unwrap();
     let put = |sequence: u64, segment: u64, retire_segments: &[u64]| {
         let home = Home { segment, batch: 0 };
-        let entries = Memtable::unit(key(1, "k"), tombstone(sequence, home, 1));
+        let entries = Memtable::from_iter([(key(1, "k"), tombstone(sequence, home, 1))]);
         let changes = Changes {
             entries: Some(&entries),
             retire_segments,

@@ -89,7 +89,10 @@ pub fn object(sequence: u64, home: Home, placement: Placement, size: u64) -> Lat
         footprint: 300 + u32::try_from(size % 1000).unwrap(),
         placement,
         version: VersionId::Null,
-        meta: meta(size, headers),
+        meta: ObjectMeta {
+            version_number: sequence,
+            ..meta(size, headers)
+        },
     }))
 }
 

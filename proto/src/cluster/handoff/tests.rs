@@ -1,4 +1,4 @@
-use super::{HandedConnection, MessageReader, ReturnedConnection, Revocation, ToCore, ToGateway};
+use super::{HandedConnection, MessageReader, ReturnedConnection, Revocation, Revoked, ToCore, ToGateway};
 use crate::{
     auth::{
         lease::{Lease, LeasedCredential, LeasedOperations},
@@ -72,12 +72,15 @@ fn to_core() -> Vec<ToCore> {
             }],
         }),
         ToCore::Revoked(
-            ["A", "B"]
-                .map(|access_key| Revocation {
-                    access_key: access_key.to_owned(),
-                    revoked_unix_ms: 5,
-                })
-                .to_vec(),
+            [
+                Revoked::Key("A".to_owned()),
+                Revoked::Access(BucketId(3), crate::s3::properties::Access::READ_ONLY),
+            ]
+            .map(|what| Revocation {
+                what,
+                revoked_unix_ms: 5,
+            })
+            .to_vec(),
         ),
         ToCore::Heartbeat { epoch: 9, sent_ms: 10 },
         handed(None),
