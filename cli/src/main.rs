@@ -7,9 +7,12 @@ mod certificate;
 mod client;
 mod cmd;
 mod error;
+mod interrupt;
 mod limits;
 mod output;
 mod private_file;
+mod s3;
+mod transfer;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use error::{CliError, EXIT_CODES, Result};

@@ -54,7 +54,6 @@ pub enum Payload {
     /// Its SHA-256 is part of what is signed.
     Signed(Bytes),
     /// No signature covers it. For TLS, which lets nobody change it.
-    #[allow(dead_code)]
     Unsigned(Bytes),
 }
 
