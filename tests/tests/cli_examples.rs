@@ -8,7 +8,7 @@ use corelane_tests::{
     examples::{commands, help, of_help, of_readme, worked},
     process::signal,
     random,
-    store::Store,
+    store::{ACCESS_KEY, Store},
     transcript::shell,
 };
 use rustix::process::Signal;
@@ -20,9 +20,15 @@ use std::{
 };
 
 /// Buckets that examples name. They are there, with objects, unless the example creates them.
-const BUCKETS: &[&str] = &["photos", "train", "backup"];
+const BUCKETS: &[&str] = &["photos", "train", "archive"];
+/// What is in each of them.
+const KEYS: &[&str] = &["a.jpg", "b.jpg", "2026/a.jpg", "2026/deep/b.jpg", "all.tar"];
+/// Files and folders that examples name.
+const FILES: &[&str] = &["a.jpg", "b.jpg", "a.bin", "pictures/x/a.jpg", "pictures/b.jpg"];
 /// A key that examples name, and its user.
 const KEY: (&str, &str, &str) = ("AKEXAMPLE", "secret-of-the-example", "alice");
+/// Stands for the id of a version of photos/a.jpg or photos/2026/a.jpg.
+const VERSION: &str = "3f2a";
 /// Places of other machines and what stands for them here.
 const PLACES: &[(&str, &str)] = &[
     ("http://10.0.0.7:51080", "$ENDPOINT"),
@@ -31,64 +37,110 @@ const PLACES: &[(&str, &str)] = &[
     ("/disk2", "$DIR/disk2"),
 ];
 
-/// A store, and a directory with what an example names.
-fn sandbox(line: &str) -> (Store, Clients) {
-    let speaks_tls = line.starts_with("corelane cert");
-    let store = Store::start_with(if speaks_tls { &["--tls"] } else { &[] });
-    let clients = Clients::new(&store);
-    let home = clients.home();
-    let serves = words(line).contains(&"serve");
-    if !serves {
-        symlink(store.data(), home.join("corelane-data")).unwrap();
-        symlink(store.data(), home.join("disk1")).unwrap();
+/// A store for the examples of one page, which find it as if nothing had happened yet.
+struct Sandbox {
+    store: Store,
+}
+
+impl Sandbox {
+    fn new(speaks_tls: bool) -> Self {
+        let store = Store::start_with(if speaks_tls { &["--tls"] } else { &[] });
+        Self { store }
     }
-    if speaks_tls {
-        fs::copy(store.certificate_file(), home.join("server.pem")).unwrap();
-        return (store, clients);
+
+    /// Runs an example, which has to work.
+    #[track_caller]
+    fn try_out(&self, page: &str, line: &str) {
+        let clients = self.prepare(line);
+        let mut line = line.to_owned();
+        if line.contains(VERSION) {
+            line = line.replace(VERSION, &self.old_version(&line));
+        }
+        worked(page, &line, &run(&line, &self.store, &clients));
     }
-    let certificate = ["cert", "make", "--out", "made"];
-    clients.corelane(&certificate).ok();
-    fs::rename(home.join("made/cert.pem"), home.join("server.pem")).unwrap();
-    fs::rename(home.join("made/key.pem"), home.join("server.key")).unwrap();
-    files(&clients);
-    if serves {
-        return (store, clients);
+
+    /// A directory with what the example names, and a store with nothing else.
+    fn prepare(&self, line: &str) -> Clients {
+        let clients = Clients::new(&self.store);
+        let home = clients.home();
+        let serves = words(line).contains(&"serve");
+        if !serves {
+            symlink(self.store.data(), home.join("corelane-data")).unwrap();
+            symlink(self.store.data(), home.join("disk1")).unwrap();
+        }
+        if self.store.speaks_tls() {
+            fs::copy(self.store.certificate_file(), home.join("server.pem")).unwrap();
+            return clients;
+        }
+        if serves {
+            clients.corelane(&["cert", "make", "--out", "made"]).ok();
+            fs::rename(home.join("made/cert.pem"), home.join("server.pem")).unwrap();
+            fs::rename(home.join("made/key.pem"), home.join("server.key")).unwrap();
+        }
+        for (seed, name) in FILES.iter().enumerate() {
+            let path = home.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, random::bytes(u64::try_from(seed).unwrap(), 20_000)).unwrap();
+        }
+        self.forget(&clients);
+        let creates = |what: &str| words(line).windows(2).any(|pair| pair == [what, "create"]);
+        if !creates("bucket") {
+            let buckets: Vec<&str> = BUCKETS.iter().copied().filter(|bucket| line.contains(bucket)).collect();
+            for bucket in buckets {
+                clients.corelane(&["bucket", "create", bucket]).ok();
+                // An example that removes a bucket which has to be empty gets one.
+                if !line.contains("bucket rm") || line.contains("--force") {
+                    self.fill(bucket);
+                }
+            }
+        }
+        if line.contains(KEY.0) {
+            let (access_key, secret_key, user) = KEY;
+            let key = ["--access-key", access_key, "--secret-key", secret_key];
+            let create = ["key", "create", "--user", user];
+            clients.corelane(&[&create[..], &key].concat()).ok();
+        }
+        clients
     }
-    let creates = |what: &str| words(line).windows(2).any(|pair| pair == [what, "create"]);
-    if !creates("bucket") {
-        for bucket in BUCKETS {
-            clients.corelane(&["bucket", "create", bucket]).ok();
-            // An example that removes a bucket which has to be empty gets one.
-            if !line.contains("bucket rm") || line.contains("--force") {
-                objects(&store, bucket);
+
+    /// Removes what an example before left behind.
+    fn forget(&self, clients: &Clients) {
+        let json = |arguments: &[&str]| {
+            let answer = clients.corelane(arguments).ok().stdout;
+            serde_json::from_str::<serde_json::Value>(&answer).unwrap()
+        };
+        for bucket in json(&["ls", "--json"])["buckets"].as_array().unwrap() {
+            let name = bucket["name"].as_str().unwrap();
+            clients.corelane(&["bucket", "props", name, "access=rw"]).ok();
+            clients.corelane(&["bucket", "rm", name, "--force", "--yes"]).ok();
+        }
+        for key in json(&["key", "ls", "--json"])["keys"].as_array().unwrap() {
+            let access_key = key["access_key"].as_str().unwrap();
+            if access_key != ACCESS_KEY {
+                clients.corelane(&["key", "rm", access_key]).ok();
             }
         }
     }
-    if !creates("key") {
-        let (access_key, secret_key, user) = KEY;
-        let key = ["--access-key", access_key, "--secret-key", secret_key];
-        clients
-            .corelane(&[&["key", "create", "--user", user][..], &key].concat())
-            .ok();
-    }
-    (store, clients)
-}
 
-fn files(clients: &Clients) {
-    let home = clients.home();
-    fs::create_dir_all(home.join("holiday/deep")).unwrap();
-    for (seed, name) in ["holiday/a.jpg", "holiday/deep/b.jpg", "cat.jpg", "large.bin"]
-        .iter()
-        .enumerate()
-    {
-        let bytes = random::bytes(u64::try_from(seed).unwrap(), 20_000);
-        fs::write(home.join(name), bytes).unwrap();
+    fn fill(&self, bucket: &str) {
+        for key in KEYS {
+            self.store
+                .put(bucket, key, format!("{bucket}/{key} and some more bytes than that"));
+        }
     }
-}
 
-fn objects(store: &Store, bucket: &str) {
-    for key in ["cat.jpg", "2026/a.jpg", "2026/deep/b.jpg", "hello"] {
-        store.put(bucket, key, format!("{bucket}/{key} and some more bytes than that"));
+    /// The id of an old version of the object that an example names.
+    fn old_version(&self, line: &str) -> String {
+        self.store.set_versioning("photos", "Enabled");
+        let key = KEYS
+            .iter()
+            .rev()
+            .find(|key| line.contains(&format!("photos/{key}")))
+            .unwrap();
+        let put = || self.store.put("photos", key, "another version");
+        let version = put().header("x-amz-version-id").unwrap().to_owned();
+        put();
+        version
     }
 }
 
@@ -158,17 +210,17 @@ fn serve(line: &str, store: &Store, clients: &Clients) -> Ended {
 
 /// All examples below one command.
 fn examples_of(command: &str) {
-    let store = Store::start();
-    let clients = Clients::new(&store);
+    let sandbox = Sandbox::new(command == "cert");
+    let clients = Clients::new(&sandbox.store);
     let mut count = 0;
-    for path in commands(&clients)
+    let paths = commands(&clients);
+    for path in paths
         .iter()
         .filter(|path| path.first().is_some_and(|name| name == command))
     {
         let page = format!("corelane {}", path.join(" "));
         for line in of_help(&help(&clients, path)) {
-            let (store, clients) = sandbox(&line);
-            worked(&page, &line, &run(&line, &store, &clients));
+            sandbox.try_out(&page, &line);
             count += 1;
         }
     }
@@ -198,13 +250,11 @@ examples! {
 
 #[test]
 fn the_first_page() {
-    let store = Store::start();
-    let clients = Clients::new(&store);
-    let lines = of_help(&help(&clients, &[]));
+    let sandbox = Sandbox::new(false);
+    let lines = of_help(&help(&Clients::new(&sandbox.store), &[]));
     assert!(lines.len() > 5, "{lines:?}");
     for line in lines {
-        let (store, clients) = sandbox(&line);
-        worked("corelane", &line, &run(&line, &store, &clients));
+        sandbox.try_out("corelane", &line);
     }
 }
 
@@ -232,9 +282,11 @@ fn the_readme() {
     let blocks = of_readme(&text);
     assert!(!blocks.is_empty());
     for block in blocks {
-        let (store, clients) = sandbox(&block.join(" "));
+        // The lines of a block come one after the other.
+        let sandbox = Sandbox::new(block.iter().any(|line| line.starts_with("corelane cert")));
+        let clients = sandbox.prepare(&block.join(" "));
         for line in &block {
-            worked("README.md", line, &run(line, &store, &clients));
+            worked("README.md", line, &run(line, &sandbox.store, &clients));
         }
     }
 }

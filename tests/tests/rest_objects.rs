@@ -88,7 +88,10 @@ fn writes_are_counted_and_reads_are_noted() {
     // Of a key that is written again, that is the access, and one write more.
     store.put("plain", "once", "z");
     let again = once(&root.get("/v1/buckets/plain/objects").expect(200));
-    assert_eq!((&again["accessed"], &again["version"]), (&again["modified"], &json!("2")));
+    assert_eq!(
+        (&again["accessed"], &again["version"]),
+        (&again["modified"], &json!("2"))
+    );
 }
 
 #[test]
