@@ -22,7 +22,7 @@ use std::{
 /// Buckets that examples name. They are there, with objects, unless the example creates them.
 const BUCKETS: &[&str] = &["photos", "train", "archive"];
 /// What is in each of them.
-const KEYS: &[&str] = &["a.jpg", "b.jpg", "2026/a.jpg", "2026/deep/b.jpg", "all.tar"];
+const KEYS: &[&str] = &["a.jpg", "b.jpg", "2026/a.jpg", "2026/deep/b.jpg"];
 /// Files and folders that examples name.
 const FILES: &[&str] = &["a.jpg", "b.jpg", "a.bin", "pictures/x/a.jpg", "pictures/b.jpg"];
 /// A key that examples name, and its user.
@@ -90,7 +90,7 @@ impl Sandbox {
                 clients.corelane(&["bucket", "create", bucket]).ok();
                 // An example that removes a bucket which has to be empty gets one.
                 if !line.contains("bucket rm") || line.contains("--force") {
-                    self.fill(bucket);
+                    self.fill(bucket, &clients);
                 }
             }
         }
@@ -122,11 +122,13 @@ impl Sandbox {
         }
     }
 
-    fn fill(&self, bucket: &str) {
+    fn fill(&self, bucket: &str, clients: &Clients) {
         for key in KEYS {
             self.store
                 .put(bucket, key, format!("{bucket}/{key} and some more bytes than that"));
         }
+        let archive = format!("tar c pictures | corelane object put - {bucket}/all.tar");
+        shell(&archive, &self.store, clients).ok();
     }
 
     /// The id of an old version of the object that an example names.
