@@ -99,6 +99,39 @@ fn a_reader_that_has_enough_is_no_failure() {
 }
 
 #[test]
+fn a_listing_of_many_pages_is_one() {
+    let store = Store::start();
+    let clients = Clients::new(&store);
+    clients.corelane(&["bucket", "create", "many"]).ok();
+    shell(
+        "mkdir many; for n in $(seq -w 1 2050); do echo $n > many/file-$n; done; corelane object put many many/",
+        &store,
+        &clients,
+    )
+    .ok();
+    let lines = |arguments: &[&str]| {
+        let ended = clients.corelane(&[&["ls", "many"], arguments].concat()).ok();
+        ended.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = lines(&["--props", "size"]);
+    assert_eq!(all.len(), 2051);
+    assert_eq!(all.iter().filter(|line| line.starts_with("NAME")).count(), 1);
+    assert_eq!(
+        (all[1].as_str(), all[2050].as_str()),
+        ("file-0001    5B", "file-2050    5B")
+    );
+    assert_eq!(lines(&["--limit", "1001", "--no-heading"]).len(), 1001);
+    assert_eq!(lines(&["--summary"]), ["many: 2050 objects, 10.01KiB"]);
+    let document: Value = serde_json::from_str(&lines(&["--json"]).join("\n")).unwrap();
+    assert_eq!(document["objects"].as_array().unwrap().len(), 2050);
+    let removed = clients.corelane(&["bucket", "rm", "many", "--force"]).ok();
+    assert_eq!(
+        removed.stdout,
+        "\"many\" bucket removed, with 2050 objects and versions\n"
+    );
+}
+
+#[test]
 fn names_cannot_command_the_terminal() {
     let store = Store::start();
     store.make_bucket("odd");

@@ -20,8 +20,8 @@ Examples:
   corelane key rotate AKEXAMPLE                        A new key for the same user; AKEXAMPLE works until it is removed
   corelane key rm AKEXAMPLE
 
-A bucket belongs to the user who made it; other users get AccessDenied. Only the store's first key may manage keys.
-It is read from --data DIR (control/credentials.json), or from CORELANE_ACCESS_KEY and CORELANE_SECRET_KEY.";
+A bucket belongs to the user who made it; other users get AccessDenied. Keys are managed by the user root, whom the
+store's first key belongs to. It is read from --data DIR (control/credentials.json), or from CORELANE_ACCESS_KEY and CORELANE_SECRET_KEY.";
 
 /// The flags of `corelane key`.
 #[derive(Args)]
