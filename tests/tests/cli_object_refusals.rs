@@ -59,7 +59,7 @@ fn failures_have_their_exit_codes() {
         "SignatureDoesNotMatch",
     );
     fails(
-        stranger.corelane(&["object", "get", "bck/", "x"]),
+        stranger.corelane(&["object", "get", "bck", "x", "--recursive"]),
         4,
         "SignatureDoesNotMatch",
     );
