@@ -18,6 +18,7 @@ pub mod multipart;
 pub mod process;
 pub mod random;
 pub mod raw;
+pub mod relay;
 pub mod request;
 pub mod rest;
 pub mod schema;

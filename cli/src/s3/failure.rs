@@ -87,7 +87,9 @@ impl Failure {
             Self::Answered { status, code, message } => client.refused(status, &code, &format!("{message} ({what})")),
             Self::Stranger(status, body) => client.stranger(status, &body),
             Self::Damaged(message) | Self::Local(message) => CliError::failed(format!("{what}: {message}")),
-            Self::Interrupted => CliError::failed("interrupted"),
+            Self::Interrupted => {
+                CliError::failed("interrupted; the same command, given again, goes on where this one ended")
+            }
             Self::Plain(error) => error,
         }
     }

@@ -78,7 +78,23 @@ impl Store {
             .of_object(Method::HEAD, name)?
             .with_query(&query)
             .with_header("x-amz-checksum-mode", "ENABLED");
-        head_of(self.call(&call)?.headers())
+        match self.call(&call) {
+            Ok(answer) => head_of(answer.headers()),
+            Err(failure) => Err(self.explained(call, failure)),
+        }
+    }
+
+    /// An answer to HEAD has no body that says what is wrong; one to GET has.
+    fn explained(&self, mut call: Call, failure: Failure) -> Failure {
+        let is_refusal = matches!(&failure, Failure::Answered { status, .. } if status.is_client_error());
+        if !is_refusal {
+            return failure;
+        }
+        call.method = Method::GET;
+        match self.call_once(&call.with_header("range", "bytes=0-0")) {
+            Err(explained @ Failure::Answered { .. }) => explained,
+            _ => failure,
+        }
     }
 
     /// Begins to read an object: what is said of it (its size is that of what is read), and its bytes.

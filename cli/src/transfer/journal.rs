@@ -22,8 +22,8 @@ pub struct Source {
     pub path: String,
     /// Bytes.
     pub size: u64,
-    /// When the file was changed, in nanoseconds since the epoch.
-    pub modified_ns: i128,
+    /// When the file was changed: seconds since the epoch, and nanoseconds.
+    pub modified: (i64, i64),
     /// Of a part.
     pub part_bytes: u64,
     /// Content type, metadata and tags.
@@ -121,4 +121,30 @@ fn state_folder() -> Option<PathBuf> {
 pub fn absolute(path: &Path) -> String {
     let absolute = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     absolute.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{Kept, Source};
+
+    #[test]
+    fn what_is_kept_is_read_again() {
+        let kept = Kept {
+            source: Source {
+                store: "http://h".to_owned(),
+                bucket: "b".to_owned(),
+                key: "k".to_owned(),
+                path: "/f".to_owned(),
+                size: u64::MAX,
+                modified: (-1, 999_999_999),
+                part_bytes: 1,
+                described: String::new(),
+            },
+            upload_id: "u".to_owned(),
+        };
+        let text = serde_json::to_string(&kept).unwrap();
+        let read: Kept = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.source, kept.source);
+    }
 }

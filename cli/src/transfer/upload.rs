@@ -93,7 +93,7 @@ impl Transfer {
             key: name.key.clone(),
             path: absolute(path),
             size: metadata.len(),
-            modified_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
             part_bytes: plan.piece_bytes,
             described: format!("{described:?}"),
         };

@@ -29,9 +29,12 @@ the file is the same. Whatever is put, the store holds it against a checksum bef
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PutArgs {
-    /// Files and folders, or - for standard input; then BUCKET, BUCKET/KEY or BUCKET/FOLDER/
-    #[arg(required = true, num_args = 2.., value_names = ["FILE", "BUCKET/KEY"])]
-    names: Vec<String>,
+    /// Files and folders, or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    sources: Vec<String>,
+    /// BUCKET, BUCKET/KEY or BUCKET/FOLDER/
+    #[arg(required = true, value_name = "BUCKET/KEY")]
+    destination: Place,
     /// Begins the key of every file
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
@@ -56,12 +59,7 @@ enum Job {
 
 /// Runs the command.
 pub fn run(client: Client, output: OutputArgs, args: &PutArgs) -> Result<()> {
-    let Some((destination, sources)) = args.names.split_last() else {
-        return usage("name a file and where it goes");
-    };
-    let destination: Place = destination
-        .parse()
-        .map_err(|error| CliError::usage(format!("{error}; the last word says where it goes")))?;
+    let (destination, sources) = (&args.destination, args.sources.as_slice());
     let Some(bucket) = &destination.bucket else {
         return usage("name a bucket: BUCKET, BUCKET/KEY or BUCKET/FOLDER/");
     };
@@ -138,7 +136,8 @@ impl Plan<'_> {
     /// Finds every file. A source that is not there ends all, before anything is half done for a slip of the pen.
     fn find(&self, transfer: &Transfer, sources: &[String], give: &mut dyn FnMut(Job) -> bool) -> CallResult<()> {
         for source in sources.iter().filter(|source| *source != "-") {
-            std::fs::metadata(source).map_err(|error| Failure::of_file("open", Path::new(source), &error))?;
+            std::fs::metadata(source)
+                .map_err(|error| CliError::failed(format!("cannot open {source}: {error}; nothing was put")))?;
         }
         for source in sources {
             if source == "-" {
