@@ -23,6 +23,32 @@ Examples:
 `set` and `reset` change the configuration file of the running store, and say of each setting whether it acts at once or
 after a restart. Of several settings all are changed or none. Only the store's first key may show and change settings.";
 
+/// What `config show --help` and `show config --help` show.
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  corelane config show                              Every setting with its value
+  corelane config show net.http                     Those below net.http
+  corelane config show route.mode --verbose         What it does, what is allowed, where its value is from
+  corelane config show --json";
+
+const SET_EXAMPLES: &str = "\
+Examples:
+  corelane config set lifecycle.day_seconds=1h
+  corelane config set route.mode=proxy net.http.read_buffer_size=128KiB
+
+Sizes are written 65536, 64KiB or 1MiB, times 90, 15m, 1h or 7d. `corelane config show --verbose` says what each setting
+may be. Of several settings all are changed or none.";
+
+const RESET_EXAMPLES: &str = "\
+Examples:
+  corelane config reset lifecycle.day_seconds
+  corelane config reset route.mode net.http.read_buffer_size";
+
+const TEMPLATE_EXAMPLES: &str = "\
+Examples:
+  corelane config template > corelane.toml          A file with every setting, for serve --config
+  corelane config template --markdown               The same to read";
+
 const CONFIG_PATH: &str = "/v1/config";
 /// Where lines of --verbose end.
 const COLUMNS: usize = 100;
@@ -42,18 +68,21 @@ enum ConfigCommand {
     /// Show settings and their values
     Show(ShowArgs),
     /// Change settings
+    #[command(after_help = SET_EXAMPLES)]
     Set {
         /// What to set
         #[arg(required = true, value_name = "NAME=VALUE")]
         pairs: Vec<String>,
     },
     /// Give settings back to their defaults
+    #[command(after_help = RESET_EXAMPLES)]
     Reset {
         /// What to reset
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
     /// Print a configuration file with every setting at its default; needs no store
+    #[command(after_help = TEMPLATE_EXAMPLES)]
     Template {
         /// Print the documentation of all settings in Markdown instead
         #[arg(long)]
@@ -64,13 +93,15 @@ enum ConfigCommand {
     Cluster(ClusterArgs),
 }
 
+/// The flags of `corelane config show`.
 #[derive(Args)]
-struct ShowArgs {
+#[command(after_help = SHOW_EXAMPLES)]
+pub struct ShowArgs {
     /// Only settings whose names begin so, such as net.http or route.mode
-    prefix: Option<String>,
+    pub prefix: Option<String>,
     /// Also what each does, what is allowed, its default, and where its value is from
     #[arg(long, short)]
-    verbose: bool,
+    pub verbose: bool,
 }
 
 #[derive(Args)]
