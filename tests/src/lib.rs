@@ -15,6 +15,7 @@ pub mod matrix;
 pub mod metrics;
 pub mod multipart;
 pub mod process;
+pub mod properties;
 pub mod random;
 pub mod raw;
 pub mod request;
