@@ -4,6 +4,7 @@
 
 use corelane_tests::{
     digest::{md5, md5_hex},
+    directory::files,
     form::Form,
     multipart::Upload,
     properties::{get, set},
@@ -14,6 +15,7 @@ use corelane_tests::{
     xml,
 };
 use serde_json::json;
+use std::fs;
 
 const BUCKET: &str = "summed";
 const TYPES: [&str; 6] = ["none", "xxhash", "md5", "crc32c", "sha256", "sha512"];
@@ -161,4 +163,42 @@ fn types_of_new_buckets() {
     }
     assert_eq!(get(&store, "given", "checksum.validate_warm_get"), "false");
     assert_eq!(store.get("given", "key").expect_status(200).body, CONTENT);
+}
+
+/// Turns a bit over in the file that holds these bytes.
+#[track_caller]
+fn damage(store: &Store, bytes: &[u8]) {
+    for (path, _) in files(&store.data()) {
+        let mut held = fs::read(&path).unwrap();
+        if let Some(at) = held.windows(bytes.len()).position(|window| window == bytes) {
+            held[at + bytes.len() / 2] ^= 0x10;
+            fs::write(&path, held).unwrap();
+            return;
+        }
+    }
+    panic!("no file holds the object");
+}
+
+/// What is wrong on the disk is not sent; without the check it is, and is not taken for right when the check is on again.
+#[test]
+fn what_is_read_is_verified_or_not() {
+    const NAME: &str = "checksum.validate_warm_get";
+    let content: Vec<u8> = (0..5000_u32).flat_map(u32::to_le_bytes).collect();
+    let mut store = Store::start();
+    store.make_bucket(BUCKET);
+    assert_eq!(get(&store, BUCKET, NAME), "true");
+    store.put(BUCKET, "damaged", content.as_slice());
+    store.put(BUCKET, "fine", CONTENT);
+    store.stop();
+    damage(&store, &content);
+    store.start_again();
+    for _ in 0..2 {
+        set(&store, BUCKET, NAME, "true");
+        store.get(BUCKET, "damaged").expect_error(500, "InternalError");
+        set(&store, BUCKET, NAME, "false");
+        let wrong = store.get(BUCKET, "damaged").expect_status(200).body;
+        let differing = wrong.iter().zip(&content).filter(|(one, other)| one != other);
+        assert_eq!((wrong.len(), differing.count()), (content.len(), 1));
+        assert_eq!(store.get(BUCKET, "fine").expect_status(200).body, CONTENT);
+    }
 }
