@@ -58,6 +58,8 @@ pub const CONFIGURE_ATTEMPTS_MAX: usize = 16;
 pub const REGISTRATION_BYTES_MAX: usize = 256 * 1024;
 /// Largest JSON body of the admin API.
 pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// How often the admin API looks at an object that is written in between.
+pub const OBJECT_LOOKS_MAX: usize = 4;
 /// Largest answer of a core to an internal message: a page of LIST_KEYS_MAX keys.
 pub const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// An unread request body up to this size is read and thrown away, so that its connection can be kept.

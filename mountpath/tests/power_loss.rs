@@ -34,6 +34,7 @@ const SMALL_SEGMENTS: Options = Options {
     sync: true,
     segment_bytes: 128 * 1024,
     maintain: false,
+    direct: true,
 };
 /// Threads that lose power, each on a directory of its own: they mostly wait for the disk.
 const THREADS: usize = 4;
@@ -309,6 +310,16 @@ fn lose_power_everywhere(name: &str, seed: u64, options: Options, rounds: usize,
 fn what_was_acknowledged_survives_the_loss_of_power() {
     let per_cut = environment("CORELANE_POWER_LOSS_ROUNDS").unwrap_or(1);
     let violations = lose_power_everywhere("power", seed(), SMALL_SEGMENTS, 7, per_cut);
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_without_o_direct() {
+    let buffered = Options {
+        direct: false,
+        ..SMALL_SEGMENTS
+    };
+    let violations = lose_power_everywhere("power-buffered", seed(), buffered, 3, 1);
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
 

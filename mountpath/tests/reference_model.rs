@@ -98,6 +98,7 @@ impl Model {
             // Mostly without syncs, which take most of the time and change nothing for a process that dies.
             options: Options {
                 sync: generator.percent(15),
+                direct: generator.percent(75),
                 ..Options::default()
             },
             generator,

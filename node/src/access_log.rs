@@ -118,14 +118,15 @@ pub struct Outcome<'o> {
 }
 
 impl Record {
-    /// Of a request that has just come, if there is a log. Without `head` it was no HTTP.
-    pub fn new(core: &Core, client: Option<IpAddr>, head: Option<&RequestHead>) -> Option<Box<Self>> {
+    /// Of a request that has just come, if there is a log: only then is anybody asked for the client's address. Without
+    /// `head` it was no HTTP.
+    pub fn new(core: &Core, client: impl FnOnce() -> Option<IpAddr>, head: Option<&RequestHead>) -> Option<Box<Self>> {
         let log = core.access_log.clone()?;
         Some(Box::new(Self {
             log,
             arrived: Instant::now(),
             unix_ms: unix_ms(),
-            client,
+            client: client(),
             way: "redirect",
             path: head.map(RequestHead::raw_path).unwrap_or_default().to_owned(),
             user_agent: head

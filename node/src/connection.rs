@@ -109,7 +109,7 @@ impl Connection<'_> {
             received_bytes: Cell::new(0),
             sent_bytes: Cell::new(0),
             cors: None,
-            record: Record::new(self.core, self.client_ip(), Some(head)),
+            record: Record::new(self.core, || self.client_ip(), Some(head)),
         }
     }
 
@@ -174,7 +174,7 @@ impl Connection<'_> {
             received_bytes: Cell::new(0),
             sent_bytes: Cell::new(0),
             cors: None,
-            record: Record::new(self.core, self.client_ip(), None),
+            record: Record::new(self.core, || self.client_ip(), None),
         };
         let error = match error {
             HeadError::TooLarge | HeadError::TooManyHeaders => S3Error::new(ErrorCode::RequestHeaderSectionTooLarge),

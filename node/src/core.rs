@@ -1,8 +1,8 @@
 //! One core: what its connections share. Single-threaded; nothing here is locked or atomic but the stop flag.
 
 use crate::{
-    access_log::AccessLog, cache::BlockCache, deadline::Deadlines, link::Links, siblings::Siblings, stats::Counters,
-    tls::CoreTls, window::Window,
+    access_log::AccessLog, cache::BlockCache, deadline::Deadlines, link::Links, md5_lanes::Md5Lanes,
+    siblings::Siblings, stats::Counters, tls::CoreTls, window::Window,
 };
 use mountpath::{
     buffer::{BufferPool, Reservation},
@@ -44,6 +44,8 @@ pub struct Core {
     pub cache: BlockCache,
     /// Buffers uploads are received into.
     pub receiving: BufferPool,
+    /// MD5 of uploads.
+    pub md5: Rc<Md5Lanes>,
     /// Budget of blocks being read and sent. Apart from what uploads take: a thousand stalled uploads must not keep
     /// anybody from reading.
     pub sending: BufferPool,
@@ -113,6 +115,7 @@ impl Core {
             tls: parts.tls,
             cache: BlockCache::new(parts.memory / 8 * 3),
             receiving: BufferPool::new(parts.memory / 8 * 3),
+            md5: Rc::new(Md5Lanes::new()),
             sending: BufferPool::new(parts.memory / 8),
             deadlines: Deadlines::default(),
             relays: Cell::new(0),
@@ -136,6 +139,7 @@ impl Core {
     pub fn sweep(&self) {
         self.tell_time();
         self.deadlines.sweep(self.is_stopping());
+        self.md5.begin();
         self.stalled.borrow_mut().retain(|window| window.strong_count() > 0);
         if self.connections.get() == 0 {
             self.receiving.trim();

@@ -18,6 +18,7 @@ mod error;
 mod failed_shards;
 mod limits;
 mod link;
+mod md5_lanes;
 mod membership;
 mod mountpath_set;
 mod moving;

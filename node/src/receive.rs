@@ -1,15 +1,19 @@
 //! Receiving a payload, of a client or of the core that owns a copy's source: into the buffer it is written from, and
 //! hashed there block by block while it is in the processor's cache.
 
+mod blob;
 mod open;
 
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
+    core::Core,
     limits::{BUFFER_WAIT, SMALL_PUT_BYTES_MAX, UPLOADS_PER_CORE_MAX},
+    md5_lanes::Bytes,
     recv::Body,
     rt::{within, yield_if_needed},
 };
+use blob::IncomingBlob;
 use mountpath::{
     buffer::PooledBuffer,
     error::StoreError,
@@ -91,7 +95,7 @@ fn resigned(head: &RequestHead, signer: &ChunkSigner) -> Result<ChunkSigner, S3E
 
 /// Receives a payload to its end and holds it against what was declared of it.
 pub async fn receive_whole(
-    core: &crate::core::Core,
+    core: &Core,
     shard: &Rc<ShardStore>,
     body: &mut Body<'_>,
     mut hasher: PayloadHasher,
@@ -131,34 +135,36 @@ pub async fn refuse(
 }
 
 async fn receive_declared(
-    core: &crate::core::Core,
+    core: &Core,
     shard: &Rc<ShardStore>,
     body: &mut Body<'_>,
     hasher: &mut PayloadHasher,
     size: u64,
 ) -> Result<NewPayload, Failure> {
-    Ok(if size <= SMALL_PUT_BYTES_MAX {
-        receive_small(body, hasher, size).await?
-    } else if size <= INLINE_OBJECT_BYTES_MAX {
-        body.ready().await?;
-        let mut buffer = take_buffer(core, size).await?;
-        let length = usize::try_from(size).unwrap_or(usize::MAX).min(buffer.size());
-        let filled = fill(body, hasher, &mut buffer, length).await?;
-        if filled < length {
-            return Err(S3Error::new(ErrorCode::IncompleteBody).into());
-        }
-        if (filled as u64) < size {
-            // The pool is short and gave a smaller buffer than the object: it takes the way of a large one.
-            receive_blob(core, shard, body, hasher, size, Some((buffer, filled))).await?
-        } else {
-            NewPayload::Buffered(buffer)
-        }
-    } else {
-        receive_blob(core, shard, body, hasher, size, None).await?
-    })
+    if size <= SMALL_PUT_BYTES_MAX {
+        return receive_small(core, body, hasher, size).await;
+    }
+    if size > INLINE_OBJECT_BYTES_MAX {
+        return receive_blob(core, shard, body, hasher, size, None).await;
+    }
+    body.ready().await?;
+    let buffer = take_buffer(core, size).await?;
+    let (buffer, filled) = fill_up(body, hasher, buffer, size).await?;
+    if (filled as u64) < size {
+        // The pool is short and gave a smaller buffer than the object: it takes the way of a large one.
+        return receive_blob(core, shard, body, hasher, size, Some((buffer, filled))).await;
+    }
+    hash_md5_of_buffer(core, hasher, buffer, filled)
+        .await
+        .map(NewPayload::Buffered)
 }
 
-async fn receive_small(body: &mut Body<'_>, hasher: &mut PayloadHasher, size: u64) -> Result<NewPayload, Failure> {
+async fn receive_small(
+    core: &Core,
+    body: &mut Body<'_>,
+    hasher: &mut PayloadHasher,
+    size: u64,
+) -> Result<NewPayload, Failure> {
     if size > 0 {
         body.ready().await?;
     }
@@ -167,12 +173,21 @@ async fn receive_small(body: &mut Body<'_>, hasher: &mut PayloadHasher, size: u6
     if filled != payload.len() {
         return Err(S3Error::new(ErrorCode::IncompleteBody).into());
     }
-    hasher.update(&payload);
-    Ok(NewPayload::Small(payload))
+    hasher.update_but_md5(&payload);
+    let Some(md5) = hasher.take_md5() else {
+        return Ok(NewPayload::Small(payload));
+    };
+    match core.md5.update(md5, Bytes::Small(payload), 0..filled).done().await {
+        Some((md5, Bytes::Small(payload))) => {
+            hasher.put_md5(md5);
+            Ok(NewPayload::Small(payload))
+        }
+        _ => Err(S3Error::new(ErrorCode::InternalError).into()),
+    }
 }
 
 async fn receive_blob(
-    core: &crate::core::Core,
+    core: &Core,
     shard: &Rc<ShardStore>,
     body: &mut Body<'_>,
     hasher: &mut PayloadHasher,
@@ -180,29 +195,54 @@ async fn receive_blob(
     begun: Option<(PooledBuffer, usize)>,
 ) -> Result<NewPayload, Failure> {
     let _place = UploadPlace::take(core)?;
-    let mut left = size;
-    let (mut buffer, mut filled) = match begun {
+    let (buffer, mut filled) = match begun {
         Some(begun) => begun,
-        None => receive_buffer(core, body, hasher, left).await?,
+        None => {
+            body.ready().await?;
+            fill_up(body, hasher, take_buffer(core, size).await?, size).await?
+        }
     };
     // The file is made when the first bytes are here: a client that only announces holds nothing.
-    let mut writer = shard.create_blob(size).await?;
+    let mut blob = IncomingBlob::new(core, shard.create_blob(size).await?);
+    blob.write(hasher, buffer, filled).await?;
+    let mut left = size;
     loop {
         left = left.saturating_sub(filled as u64);
-        writer.write(buffer, filled).await?;
         if left == 0 {
-            break;
+            return blob.finish(shard, hasher).await;
         }
-        (buffer, filled) = receive_buffer(core, body, hasher, left).await?;
+        body.ready().await?;
+        let buffer = blob.take_buffer(hasher, left).await?;
+        let (buffer, count) = fill_up(body, hasher, buffer, left).await?;
+        filled = count;
+        blob.write(hasher, buffer, filled).await?;
     }
-    Ok(NewPayload::Blob(shard.finish_blob(writer).await?))
+}
+
+/// The MD5 of a payload that is in one buffer as a whole.
+async fn hash_md5_of_buffer(
+    core: &Core,
+    hasher: &mut PayloadHasher,
+    buffer: PooledBuffer,
+    filled: usize,
+) -> Result<PooledBuffer, Failure> {
+    let Some(md5) = hasher.take_md5() else {
+        return Ok(buffer);
+    };
+    match core.md5.update(md5, Bytes::Pooled(buffer), 0..filled).done().await {
+        Some((md5, Bytes::Pooled(buffer))) => {
+            hasher.put_md5(md5);
+            Ok(buffer)
+        }
+        _ => Err(S3Error::new(ErrorCode::InternalError).into()),
+    }
 }
 
 /// A place among the blobs a core receives at once.
-struct UploadPlace<'c>(&'c crate::core::Core);
+struct UploadPlace<'c>(&'c Core);
 
 impl<'c> UploadPlace<'c> {
-    fn take(core: &'c crate::core::Core) -> Result<Self, S3Error> {
+    fn take(core: &'c Core) -> Result<Self, S3Error> {
         if core.uploads.get() >= UPLOADS_PER_CORE_MAX {
             return Err(S3Error::new(ErrorCode::SlowDown));
         }
@@ -217,15 +257,13 @@ impl Drop for UploadPlace<'_> {
     }
 }
 
-/// The next buffer of a blob, full unless the blob ends in it.
-async fn receive_buffer(
-    core: &crate::core::Core,
+/// Fills a buffer, or as much of it as is left to come. `IncompleteBody` when less comes.
+async fn fill_up(
     body: &mut Body<'_>,
     hasher: &mut PayloadHasher,
+    mut buffer: PooledBuffer,
     left: u64,
 ) -> Result<(PooledBuffer, usize), Failure> {
-    body.ready().await?;
-    let mut buffer = take_buffer(core, left).await?;
     let length = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.size());
     let filled = fill(body, hasher, &mut buffer, length).await?;
     if filled < length {
@@ -234,7 +272,7 @@ async fn receive_buffer(
     Ok((buffer, filled))
 }
 
-/// Receives and hashes block by block.
+/// Receives block by block, and hashes each but for the MD5; fewer bytes only at the end of the body.
 async fn fill(
     body: &mut Body<'_>,
     hasher: &mut PayloadHasher,
@@ -249,7 +287,7 @@ async fn fill(
         if count == 0 {
             break;
         }
-        hasher.update(block.get(..count).unwrap_or_default());
+        hasher.update_but_md5(block.get(..count).unwrap_or_default());
         filled += count;
         yield_if_needed().await;
     }
@@ -257,7 +295,7 @@ async fn fill(
 }
 
 /// A buffer of the pool; `SlowDown` when the pool stays empty.
-async fn take_buffer(core: &crate::core::Core, wanted: u64) -> Result<PooledBuffer, S3Error> {
+async fn take_buffer(core: &Core, wanted: u64) -> Result<PooledBuffer, S3Error> {
     if let Some(buffer) = core.receiving.try_take(wanted) {
         return Ok(buffer);
     }

@@ -76,6 +76,12 @@ pub async fn yield_if_needed() {
     glommio::yield_if_needed().await;
 }
 
+/// Lets the other tasks run that can go on now. The runtime's own `yield_now` would let it look for I/O, or sleep, each
+/// time.
+pub async fn yield_now() {
+    futures_lite::future::yield_now().await;
+}
+
 /// A listening socket.
 pub struct Listener(TcpListener);
 

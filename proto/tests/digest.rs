@@ -314,3 +314,29 @@ fn bytes(seed: u64, length: usize) -> Vec<u8> {
     };
     std::iter::repeat_with(next).take(length).collect()
 }
+
+/// The MD5 that is lent out comes back into the payload's digests, and one that does not come back is an error, not
+/// an object without.
+#[test]
+fn an_md5_computed_elsewhere_counts() {
+    let payload: Vec<u8> = (0..300_001u32).map(|n| n.to_le_bytes()[1]).collect();
+    let expected = run(ChecksumType::Md5, &declaration(), &payload, &[]).unwrap();
+    let mut hasher = PayloadHasher::new(ChecksumType::Md5, &declaration());
+    for piece in payload.chunks(70_001) {
+        hasher.update_but_md5(piece);
+        let mut md5 = hasher.take_md5().unwrap();
+        assert!(hasher.take_md5().is_none());
+        md5.update(piece);
+        hasher.put_md5(md5);
+    }
+    assert_eq!(hasher.finish(&[]).unwrap(), expected);
+
+    let mut lost = PayloadHasher::new(ChecksumType::Md5, &declaration());
+    drop(lost.take_md5());
+    assert_eq!(lost.finish(&[]).unwrap_err().code, ErrorCode::InternalError);
+    assert!(
+        PayloadHasher::new(ChecksumType::Xxhash, &declaration())
+            .take_md5()
+            .is_none()
+    );
+}

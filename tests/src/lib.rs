@@ -20,6 +20,7 @@ pub mod random;
 pub mod raw;
 pub mod request;
 pub mod rest;
+pub mod schema;
 pub mod sign;
 pub mod small_disk;
 pub mod store;

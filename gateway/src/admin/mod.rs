@@ -9,6 +9,7 @@ mod health;
 mod hyper_io;
 mod keys;
 mod metrics;
+mod object;
 mod openapi;
 mod reply;
 mod route;

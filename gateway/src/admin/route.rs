@@ -4,7 +4,7 @@
 use super::{
     bucket,
     call::{Answering, Call},
-    cluster, health, keys, metrics, openapi,
+    cluster, health, keys, metrics, object, openapi,
 };
 use proto::{
     error::{ErrorCode, S3Error},
@@ -125,6 +125,20 @@ pub const ROUTES: &[Route] = &[
         query: &[],
         handler: |call| Box::pin(bucket::remove::serve(call)),
     },
+    Route {
+        method: "GET",
+        path: "/v1/buckets/{bucket}/objects",
+        access: Access::Key,
+        query: object::list::QUERY,
+        handler: |call| Box::pin(object::list::serve(call)),
+    },
+    Route {
+        method: "GET",
+        path: "/v1/buckets/{bucket}/objects/{key}",
+        access: Access::Key,
+        query: object::show::QUERY,
+        handler: |call| Box::pin(object::show::serve(call)),
+    },
 ];
 
 /// What a method and path come to.
@@ -163,7 +177,7 @@ fn parameters<'p>(template: &str, raw_path: &'p str) -> Option<Vec<&'p str>> {
     let mut found = Vec::new();
     let mut rest = match template.ends_with(REST) {
         true => raw_path,
-        false => raw_path.trim_end_matches('/'),
+        false => raw_path.strip_suffix('/').unwrap_or(raw_path),
     };
     for part in template.split('/').skip(1) {
         rest = rest.strip_prefix('/')?;

@@ -15,6 +15,10 @@ pub enum Operation<'a> {
         path: &'a Path,
         create: bool,
     },
+    /// The file is opened with O_DIRECT; refused with `InvalidInput`, as filesystems without it do, it is opened without.
+    Direct {
+        path: &'a Path,
+    },
     Read {
         path: &'a Path,
         position: u64,

@@ -90,7 +90,7 @@ impl File {
         let create = mode == OpenMode::CreateNew;
         let watched = medium.begin(|| Operation::Open { path, create })?;
         Ok(Self {
-            backing: watched.end(Backing::open(path, mode).await)?,
+            backing: watched.end(Backing::open(medium, path, mode).await)?,
             place: medium.place(path),
         })
     }
@@ -160,24 +160,24 @@ impl File {
 }
 
 impl Backing {
-    async fn open(path: &Path, mode: OpenMode) -> io::Result<Self> {
+    async fn open(medium: &Medium, path: &Path, mode: OpenMode) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options
             .read(true)
             .write(mode != OpenMode::Read)
             .create_new(mode == OpenMode::CreateNew)
             .mode(0o600);
-        match options.dma_open(path).await {
-            Ok(file) => Ok(Self::Direct(file)),
-            Err(error) => {
-                let error = io::Error::from(error);
-                if error.kind() != io::ErrorKind::InvalidInput {
-                    return Err(error);
-                }
+        let direct = match medium.begin(|| Operation::Direct { path }) {
+            Ok(watched) => watched.end(options.dma_open(path).await.map_err(io::Error::from)),
+            Err(error) => Err(error),
+        };
+        match direct {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                 // open(2) creates the file before it refuses O_DIRECT, so the retry must accept an existing one.
                 options.create_new(false).create(mode == OpenMode::CreateNew);
                 Ok(Self::Buffered(options.buffered_open(path).await?))
             }
+            direct => direct.map(Self::Direct),
         }
     }
 

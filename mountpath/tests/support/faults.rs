@@ -126,6 +126,7 @@ impl Observer for Faults {
 pub fn is_of(operation: &Operation<'_>, extension: &str) -> bool {
     let path: &Path = match operation {
         Operation::Open { path, .. }
+        | Operation::Direct { path }
         | Operation::Read { path, .. }
         | Operation::Write { path, .. }
         | Operation::Allocate { path, .. }

@@ -83,6 +83,8 @@ pub struct Options {
     pub segment_bytes: u64,
     /// The shard works by itself in the background.
     pub maintain: bool,
+    /// The filesystem has O_DIRECT.
+    pub direct: bool,
 }
 
 impl Default for Options {
@@ -91,6 +93,7 @@ impl Default for Options {
             sync: true,
             segment_bytes: 1 << 20,
             maintain: false,
+            direct: true,
         }
     }
 }
@@ -173,6 +176,7 @@ impl Store {
         let switch = Arc::new(Switch {
             state: Mutex::default(),
             observer,
+            direct: options.direct,
         });
         let paths = directory
             .paths()
@@ -452,10 +456,11 @@ pub async fn wait_until(what: &str, condition: impl Fn() -> bool) {
     panic!("in vain: {what}");
 }
 
-/// Turns everything off at once.
+/// Turns everything off at once, and takes O_DIRECT away.
 struct Switch {
     state: Mutex<SwitchState>,
     observer: Option<Arc<dyn Observer>>,
+    direct: bool,
 }
 
 #[derive(Default)]
@@ -469,6 +474,9 @@ impl Observer for Switch {
         let mut state = self.state.lock().unwrap();
         if state.off {
             return Err(io::Error::other("the process is dead"));
+        }
+        if !self.direct && matches!(operation, Operation::Direct { .. }) {
+            return Err(io::ErrorKind::InvalidInput.into());
         }
         let id = match &self.observer {
             Some(observer) => observer.begin(operation)?,

@@ -128,7 +128,7 @@ impl Tape {
     fn deed(&self, operation: &Operation<'_>) -> Option<Deed> {
         let own = |path: &Path| path.strip_prefix(&self.root).unwrap().to_owned();
         Some(match *operation {
-            Operation::Read { .. } => return None,
+            Operation::Direct { .. } | Operation::Read { .. } => return None,
             Operation::Open { path, create } => Deed::Open {
                 path: own(path),
                 create,

@@ -1,7 +1,7 @@
 //! A payload whose length nobody knows before its end: the file of a form.
 
-use super::{Failure, UploadPlace, fill, take_buffer};
-use crate::{limits::SMALL_PUT_BYTES_MAX, recv::Body};
+use super::{Failure, UploadPlace, blob::IncomingBlob, fill, hash_md5_of_buffer, take_buffer};
+use crate::{core::Core, limits::SMALL_PUT_BYTES_MAX, recv::Body};
 use mountpath::shard_store::{NewPayload, ShardStore};
 use proto::{
     digest::hasher::PayloadHasher,
@@ -13,7 +13,7 @@ use std::rc::Rc;
 /// Receives it: small into memory, as large as fits into the log into the buffer it is written from, else into a blob.
 /// `EntityTooLarge` above `length_max` bytes.
 pub(super) async fn receive(
-    core: &crate::core::Core,
+    core: &Core,
     shard: &Rc<ShardStore>,
     body: &mut Body<'_>,
     hasher: &mut PayloadHasher,
@@ -28,21 +28,24 @@ pub(super) async fn receive(
     check_length(body, length_max)?;
     if filled < room {
         let small = usize::try_from(SMALL_PUT_BYTES_MAX).unwrap_or(usize::MAX);
-        return Ok(match buffer.bytes_mut().get(..filled) {
+        let buffer = hash_md5_of_buffer(core, hasher, buffer, filled).await?;
+        return Ok(match buffer.bytes().get(..filled) {
             Some(bytes) if filled <= small => NewPayload::Small(bytes.to_vec()),
             _ => NewPayload::Buffered(buffer),
         });
     }
     let _place = UploadPlace::take(core)?;
-    let mut writer = shard.create_blob(length_max).await?;
+    let mut blob = IncomingBlob::new(core, shard.create_blob(length_max).await?);
     loop {
-        writer.write(buffer, filled).await?;
+        blob.write(hasher, buffer, filled).await?;
         // Only the last buffer is not full.
         if filled < room {
             break;
         }
         body.ready().await?;
-        buffer = take_buffer(core, length_max - body.decoder.payload_length()).await?;
+        buffer = blob
+            .take_buffer(hasher, length_max - body.decoder.payload_length())
+            .await?;
         room = buffer.size();
         filled = fill(body, hasher, &mut buffer, room).await?;
         check_length(body, length_max)?;
@@ -50,7 +53,7 @@ pub(super) async fn receive(
             break;
         }
     }
-    Ok(NewPayload::Blob(shard.finish_blob(writer).await?))
+    blob.finish(shard, hasher).await
 }
 
 fn check_length(body: &Body<'_>, length_max: u64) -> Result<(), S3Error> {

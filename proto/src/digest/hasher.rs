@@ -37,6 +37,15 @@ pub struct PayloadDigests {
     pub checksum: Option<Checksum>,
 }
 
+/// Where the MD5 is.
+enum Md5State {
+    /// Nobody needs one.
+    None,
+    Here(Md5),
+    /// With the caller of [`PayloadHasher::take_md5`].
+    Taken,
+}
+
 /// Runs every digest a PUT needs.
 pub struct PayloadHasher {
     checksum_type: ChecksumType,
@@ -46,7 +55,7 @@ pub struct PayloadHasher {
     block: Xxh3Default,
     block_length: usize,
     whole: Xxh3Default,
-    md5: Option<Md5>,
+    md5: Md5State,
     /// One hasher an algorithm, whether the bucket, the declared content digest or the client's checksum asks for it.
     checksums: Vec<ChecksumHasher>,
     /// What the payload gets a checksum of when its client brings none.
@@ -90,7 +99,11 @@ impl PayloadHasher {
             block: Xxh3Default::new(),
             block_length: 0,
             whole: Xxh3Default::new(),
-            md5: md5.then(Md5::new),
+            md5: if md5 {
+                Md5State::Here(Md5::new())
+            } else {
+                Md5State::None
+            },
             checksums,
             missing: SERVICE_CHECKSUM,
         }
@@ -104,8 +117,8 @@ impl PayloadHasher {
             return self;
         }
         self.missing = algorithm;
-        if algorithm == ChecksumAlgorithm::Md5 {
-            self.md5.get_or_insert_with(Md5::new);
+        if algorithm == ChecksumAlgorithm::Md5 && matches!(self.md5, Md5State::None) {
+            self.md5 = Md5State::Here(Md5::new());
         }
         self.checksums
             .retain(|hasher| hasher.algorithm() != SERVICE_CHECKSUM || algorithm == SERVICE_CHECKSUM);
@@ -117,26 +130,47 @@ impl PayloadHasher {
 
     /// Adds bytes; cheap to call with any size, best with whole blocks still in cache.
     pub fn update(&mut self, bytes: &[u8]) {
+        self.update_but_md5(bytes);
+        if let Md5State::Here(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
+    }
+
+    /// Adds bytes to everything but the MD5: the caller adds them to what [`PayloadHasher::take_md5`] gives.
+    pub fn update_but_md5(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
             // Never past the end of a block: every digest sees a piece while it is in cache.
             let count = rest.len().min(BLOCK_BYTES - self.block_length);
             let (piece, tail) = rest.split_at(count);
-            self.update_piece(piece);
+            self.update_block(piece);
+            self.whole.update(piece);
+            for checksum in &mut self.checksums {
+                checksum.update(piece);
+            }
+            self.length += piece.len() as u64;
             rest = tail;
         }
     }
 
-    fn update_piece(&mut self, piece: &[u8]) {
-        self.update_block(piece);
-        self.whole.update(piece);
-        if let Some(md5) = &mut self.md5 {
-            md5.update(piece);
+    /// The MD5, if one is needed, to be given back by [`PayloadHasher::put_md5`] before the next one is taken.
+    pub fn take_md5(&mut self) -> Option<Md5> {
+        match std::mem::replace(&mut self.md5, Md5State::None) {
+            Md5State::None => None,
+            Md5State::Here(md5) => {
+                self.md5 = Md5State::Taken;
+                Some(md5)
+            }
+            Md5State::Taken => {
+                self.md5 = Md5State::Taken;
+                None
+            }
         }
-        for checksum in &mut self.checksums {
-            checksum.update(piece);
-        }
-        self.length += piece.len() as u64;
+    }
+
+    /// Takes it back.
+    pub fn put_md5(&mut self, md5: Md5) {
+        self.md5 = Md5State::Here(md5);
     }
 
     fn update_block(&mut self, piece: &[u8]) {
@@ -172,7 +206,12 @@ impl PayloadHasher {
         if self.block_length > 0 {
             self.finish_block();
         }
-        let md5 = self.md5.take().map(Md5::finish);
+        let md5 = match std::mem::replace(&mut self.md5, Md5State::None) {
+            Md5State::None => None,
+            Md5State::Here(md5) => Some(md5.finish()),
+            // Whoever had it was given up: there is nothing to hold the payload against.
+            Md5State::Taken => return Err(ErrorCode::InternalError.into()),
+        };
         let xxh3_128 = self.whole.digest128();
         let mut computed: Vec<Checksum> = std::mem::take(&mut self.checksums)
             .into_iter()
