@@ -35,7 +35,7 @@ Examples:
   corelane serve --host 0.0.0.0 --advertise store.example.org
   corelane serve --tls
   corelane serve --tls-cert server.pem --tls-key server.key
-  CORELANE_ACCESS_KEY=me CORELANE_SECRET_KEY=only-for-me corelane serve
+  CORELANE_ACCESS_KEY=owner CORELANE_SECRET_KEY=only-for-me corelane serve
 
 The first start makes credentials, keeps them in DIR/control/credentials.json (0600) and prints them with lines to
 paste for s3cmd, aws, boto3 and curl. CORELANE_ACCESS_KEY and CORELANE_SECRET_KEY set them instead; later starts keep
