@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-/// Where the gateway listens unless told otherwise.
-pub const DEFAULT_PORT: u16 = 51080;
-/// Most executors, hence cores, of one node.
-pub const CORES_MAX: usize = 1024;
 /// Locked memory an executor's rings need, in bytes (glommio refuses to start below it).
 pub const MEMLOCK_BYTES_PER_EXECUTOR: u64 = 512 * 1024;
 /// How long a lock is tried: a killed store lets go of its files a little after its death.

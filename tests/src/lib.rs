@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod command;
 pub mod digest;
 pub mod directory;
+pub mod examples;
 pub mod form;
 pub mod history;
 pub mod lanes;

@@ -126,11 +126,6 @@ impl Client {
         &self.endpoint.origin
     }
 
-    /// Who asks.
-    pub fn access_key(&self) -> &str {
-        &self.credentials.access_key
-    }
-
     /// Whether TLS protects what is sent.
     pub fn is_https(&self) -> bool {
         self.endpoint.is_https()

@@ -5,6 +5,7 @@ mod bucket;
 mod call;
 mod caller;
 mod cluster;
+mod config;
 mod health;
 mod hyper_io;
 mod keys;

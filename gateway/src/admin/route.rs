@@ -4,7 +4,7 @@
 use super::{
     bucket,
     call::{Answering, Call},
-    cluster, health, keys, metrics, object, openapi,
+    cluster, config, health, keys, metrics, object, openapi,
 };
 use proto::{
     error::{ErrorCode, S3Error},
@@ -68,6 +68,20 @@ pub const ROUTES: &[Route] = &[
         access: Access::Key,
         query: &[],
         handler: |call| Box::pin(async { Ok(cluster::serve(call.gateway).await) }),
+    },
+    Route {
+        method: "GET",
+        path: "/v1/config",
+        access: Access::Root,
+        query: &["prefix"],
+        handler: |call| Box::pin(async { Ok(config::show(call)) }),
+    },
+    Route {
+        method: "PATCH",
+        path: "/v1/config",
+        access: Access::Root,
+        query: &[],
+        handler: |call| Box::pin(config::modify(call)),
     },
     Route {
         method: "GET",
