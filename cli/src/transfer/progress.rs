@@ -93,11 +93,16 @@ impl Progress {
         self.bars.suspend(print);
     }
 
-    /// Takes the bars away.
-    pub fn clear(&self) {
+    /// Takes the bars away; `interrupted`: by Ctrl-C.
+    pub fn clear(&self, interrupted: bool) {
         self.total.finish_and_clear();
         // Nothing to do about a terminal that cannot be written to.
         let _ = self.bars.clear();
+        if self.is_drawn && interrupted {
+            // The terminal writes `^C` behind the last bar, whose line is full: it goes to the next line, everything is one
+            // line lower than the bars know, and the first one stays behind.
+            eprint!("\r\u{1b}[1A\u{1b}[2K");
+        }
     }
 
     fn count(&self) {
@@ -127,7 +132,6 @@ impl Drop for Item<'_> {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
-            self.progress.bars.remove(bar);
         }
     }
 }

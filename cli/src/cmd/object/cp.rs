@@ -68,7 +68,7 @@ pub fn run(client: Client, output: OutputArgs, args: &CpArgs) -> Result<()> {
             copy(&transfer, &source, &destination);
         }
     }
-    transfer.progress.clear();
+    transfer.progress.clear(transfer.store.interrupt().is_wanted());
     transfer
         .tally
         .finish("Copied", ("object", "objects"), args.transfer.print(output))

@@ -78,7 +78,7 @@ pub fn run(client: Client, output: OutputArgs, args: &GetArgs) -> Result<()> {
         true => get_folder(&transfer, bucket, key, args.target.as_deref()),
         false => get_one(&transfer, bucket, args),
     }
-    transfer.progress.clear();
+    transfer.progress.clear(transfer.store.interrupt().is_wanted());
     transfer.tally.finish("Got", ("file", "files"), print)
 }
 

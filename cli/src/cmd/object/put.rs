@@ -77,7 +77,7 @@ pub fn run(client: Client, output: OutputArgs, args: &PutArgs) -> Result<()> {
         |give| plan.find(&transfer, sources, give),
         |job| put(&transfer, &job, &described),
     );
-    transfer.progress.clear();
+    transfer.progress.clear(transfer.store.interrupt().is_wanted());
     if let Err(failure) = found {
         transfer
             .tally
