@@ -23,31 +23,30 @@ Examples:
 `set` and `reset` change the configuration file of the running store, and say of each setting whether it acts at once or
 after a restart. Of several settings all are changed or none. Only the store's first key may show and change settings.";
 
-/// What `config show --help` and `show config --help` show.
 const SHOW_EXAMPLES: &str = "\
 Examples:
   corelane config show                              Every setting with its value
   corelane config show net.http                     Those below net.http
-  corelane config show route.mode --verbose         What it does, what is allowed, where its value is from
-  corelane config show --json";
+  corelane config show route --verbose              What they do, what is allowed, where their values are from
+  corelane config show --json                       For programs";
 
 const SET_EXAMPLES: &str = "\
 Examples:
-  corelane config set lifecycle.day_seconds=1h
-  corelane config set route.mode=proxy net.http.read_buffer_size=128KiB
+  corelane config set route.mode=proxy
+  corelane config set lifecycle.day_seconds=1h net.http.read_buffer_size=128KiB
+  corelane config set node.memory_bytes=1GiB        Acts after a restart, as the answer says
 
-Sizes are written 65536, 64KiB or 1MiB, times 90, 15m, 1h or 7d. `corelane config show --verbose` says what each setting
-may be. Of several settings all are changed or none.";
+Sizes are bytes or such as 64KiB, times seconds or such as 15m, 1h, 7d. Of several settings all are set or none.";
 
 const RESET_EXAMPLES: &str = "\
 Examples:
-  corelane config reset lifecycle.day_seconds
-  corelane config reset route.mode net.http.read_buffer_size";
+  corelane config reset route.mode
+  corelane config reset lifecycle.day_seconds net.http.read_buffer_size";
 
 const TEMPLATE_EXAMPLES: &str = "\
 Examples:
-  corelane config template > corelane.toml          A file with every setting, for serve --config
-  corelane config template --markdown               The same to read";
+  corelane config template > corelane.toml          For corelane serve --config corelane.toml
+  corelane config template --markdown               The documentation of all settings";
 
 const CONFIG_PATH: &str = "/v1/config";
 /// Where lines of --verbose end.
@@ -66,6 +65,7 @@ pub struct ConfigArgs {
 #[derive(Subcommand)]
 enum ConfigCommand {
     /// Show settings and their values
+    #[command(after_help = SHOW_EXAMPLES)]
     Show(ShowArgs),
     /// Change settings
     #[command(after_help = SET_EXAMPLES)]
@@ -126,6 +126,9 @@ struct Setting {
 #[derive(Deserialize, Serialize)]
 struct Settings {
     file: Option<String>,
+    /// What would stop the next start.
+    #[serde(default)]
+    file_error: Option<String>,
     settings: Vec<Setting>,
 }
 
@@ -172,6 +175,12 @@ pub fn show(global: &GlobalArgs, prefix: Option<&str>, verbose: bool) -> Result<
         .map_err(not_found)?;
     if global.output.is_json() {
         return output::json(&answer);
+    }
+    if let Some(error) = &answer.file_error {
+        eprintln!(
+            "warning: {}; correct it, or the store does not start again",
+            printable(error)
+        );
     }
     if verbose {
         return output::line(&explained(&answer));
