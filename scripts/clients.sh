@@ -2,7 +2,7 @@
 
 # The Debian packages among them, besides what a test of another kind needs.
 need_client_packages() {
-    need_commands s3cmd=s3cmd curl=curl wget=wget rclone=rclone python3=python3 node=nodejs npm=npm
+    need_commands s3cmd=s3cmd tmux=tmux curl=curl wget=wget rclone=rclone python3=python3 node=nodejs npm=npm
     # Version 2; version 1 comes from PyPI.
     [[ -x /usr/bin/aws ]] || install_packages awscli
 }

@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-/// Where the gateway listens unless told otherwise.
-pub const DEFAULT_PORT: u16 = 51080;
-/// Most executors, hence cores, of one node.
-pub const CORES_MAX: usize = 1024;
 /// Locked memory an executor's rings need, in bytes (glommio refuses to start below it).
 pub const MEMLOCK_BYTES_PER_EXECUTOR: u64 = 512 * 1024;
 /// How long a lock is tried: a killed store lets go of its files a little after its death.
@@ -41,5 +37,41 @@ pub const CERTIFICATE_DAYS: u64 = 825;
 pub const CERTIFICATE_BACKDATE: Duration = Duration::from_secs(3600);
 /// A certificate that ends in less is spoken of at every start.
 pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often a call that failed for now is tried again.
+pub const RETRY_COUNT_MAX: u32 = 6;
+/// The first pause before another try; each one is twice as long.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause before another try.
+pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How late an interrupt may be noticed while a try is waited for.
+pub const INTERRUPT_LOOK: Duration = Duration::from_millis(50);
+/// How long an upload of nothing may take.
+pub const UPLOAD_BASE: Duration = Duration::from_secs(60);
+/// The slowest line that uploads are good for, in bytes a second and request.
+pub const UPLOAD_BYTES_PER_S_MIN: u64 = 32 * 1024;
+/// Longest wait for what costs the store more than other requests: completing an upload, copying, deleting a thousand.
+pub const COMPLETION: Duration = Duration::from_secs(15 * 60);
+/// Largest XML answer that is read: a page of 1,000 names of 1,024 bytes, every byte escaped, and what is said of them.
+pub const ANSWER_XML_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Deepest XML answer that is read.
+pub const ANSWER_XML_DEPTH_MAX: usize = 16;
+/// Size of a part unless told otherwise; larger files go up in parts, larger objects come down in ranges.
+pub const PART_BYTES: u64 = 16 * 1024 * 1024;
+/// Largest part that --part-size takes: parts lie in memory while they are sent.
+pub const PART_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Most payload in memory at a time, in bytes; one part may be more.
+pub const TRANSFER_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Most requests at a time unless told otherwise.
+pub const JOBS_DEFAULT_MAX: usize = 16;
+/// Most requests at a time.
+pub const JOBS_MAX: usize = 256;
+/// Most files and objects that wait for their turn: a folder of millions is not held in memory.
+pub const QUEUE_MAX: usize = 4096;
+/// How many bytes are read from a connection or a file at a time.
+pub const TRANSFER_BUFFER_BYTES: usize = 256 * 1024;
+/// Part of an object that one request copies, in bytes, where it is copied in parts.
+pub const COPY_PART_BYTES: u64 = 512 * 1024 * 1024;
+/// Parts of a stream of unknown length after which parts get larger.
+pub const STREAM_PARTS_PER_STEP: u64 = 1000;
 /// Most keys a listing is asked for at once; the store gives no more.
 pub const LIST_PAGE_KEYS: u64 = 1000;

@@ -7,9 +7,12 @@ mod certificate;
 mod client;
 mod cmd;
 mod error;
+mod interrupt;
 mod limits;
 mod output;
 mod private_file;
+mod s3;
+mod transfer;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use error::{CliError, EXIT_CODES, Result};
@@ -23,7 +26,7 @@ Examples:
   corelane serve --tls                           HTTPS, with a certificate made at the first start
   corelane bucket create photos --props checksum.type=md5
                                                  A bucket whose ETags are MD5
-  corelane object put holiday photos/2026/       Everything in the folder holiday
+  corelane object put pictures photos/2026/      Everything in the folder pictures
   corelane ls photos --props name,size,checksum,atime
                                                  What is in it
   corelane bucket props photos versioning.enabled=true

@@ -4,8 +4,8 @@
 use crate::{admin::HEALTH_PATH, auth::Caller, clock::unix_ms, connection::Connection, gateway::Gateway, route::Way};
 use proto::{
     access_log::{
-        Entry, Format,
-        queue::{Lines, queue},
+        Entry,
+        switch::{Log, Opener, Switch},
     },
     auth::ticket::Principal,
     error::S3Error,
@@ -14,27 +14,16 @@ use proto::{
 };
 use signal_hook::consts::SIGHUP;
 use std::{
-    cell::RefCell,
     fs::OpenOptions,
-    io::{self, Write},
+    io,
     net::IpAddr,
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
-    thread::{self, JoinHandle},
+    path::Path,
     time::{Duration, Instant},
 };
 
 /// The name that stands for standard error.
 const STANDARD_ERROR: &str = "-";
-
-/// Where lines go.
-#[derive(Debug)]
-pub struct AccessLog {
-    lines: Lines,
-    format: Format,
-    thread: RefCell<Option<JoinHandle<()>>>,
-}
 
 /// What becomes known of a request while it is served.
 #[derive(Debug, Default)]
@@ -53,7 +42,7 @@ impl Noted {
     /// A request has come.
     pub fn new(gateway: &Gateway) -> Self {
         Self {
-            arrived: gateway.access_log.as_ref().map(|_| (Instant::now(), unix_ms())),
+            arrived: gateway.access_log.format().map(|_| (Instant::now(), unix_ms())),
             ..Self::default()
         }
     }
@@ -83,44 +72,19 @@ pub struct Outcome<'o> {
     pub request_id: &'o str,
 }
 
-impl AccessLog {
-    /// Opens a log, a file or `-` for standard error, and starts the thread that writes it. SIGHUP has a file opened
-    /// again. The error is one line for the operator.
-    pub fn open(path: &Path, format: Format) -> Result<Self, String> {
-        let failed = |error: io::Error| format!("--access-log {}: {error}", path.display());
-        let (lines, writer) = queue();
-        let log = open(path).map_err(failed)?;
-        let reopen = Arc::new(AtomicBool::new(false));
-        if path != Path::new(STANDARD_ERROR) {
-            signal_hook::flag::register(SIGHUP, Arc::clone(&reopen)).map_err(failed)?;
-        }
-        let path: PathBuf = path.to_owned();
-        let body = move || {
-            let report = |error: &io::Error| tracing::error!(log = %path.display(), %error, "the access log");
-            writer.run(log, || open(&path), &reopen, report);
-        };
-        let thread = thread::Builder::new().name("access-log".to_owned()).spawn(body);
-        Ok(Self {
-            lines,
-            format,
-            thread: RefCell::new(Some(thread.map_err(|error| format!("--access-log: {error}"))?)),
-        })
-    }
-    /// Lines that were lost.
-    pub fn dropped(&self) -> u64 {
-        self.lines.dropped()
-    }
-    /// Writes what is left.
-    pub fn close(&self) {
-        self.lines.close();
-        if let Some(thread) = self.thread.borrow_mut().take() {
-            // It can only have panicked, and said so.
-            let _ = thread.join();
-        }
-    }
+/// A log that is off; SIGHUP has a file opened again. The error is one line for the operator.
+pub fn switch() -> Result<Switch, String> {
+    let switch = Switch::new(Opener {
+        open,
+        report: |path, error| tracing::error!(log = %path.display(), %error, "the access log"),
+    });
+    signal_hook::flag::register(SIGHUP, switch.reopening())
+        .map_err(|error| format!("cannot handle signals: {error}"))?;
+    Ok(switch)
 }
 
-fn open(path: &Path) -> io::Result<Box<dyn Write + Send>> {
+/// Opens a log by its name.
+pub fn open(path: &Path) -> io::Result<Log> {
     if path == Path::new(STANDARD_ERROR) {
         return Ok(Box::new(io::stderr()));
     }
@@ -137,7 +101,7 @@ pub fn record(
     address: &Result<Address, S3Error>,
     outcome: Outcome<'_>,
 ) {
-    if gateway.access_log.is_none() || connection.operation == Some("Register") {
+    if gateway.access_log.format().is_none() || connection.operation == Some("Register") {
         return;
     }
     let target = address
@@ -218,7 +182,7 @@ const EMPTY: Entry<'static> = Entry {
 };
 
 fn write(gateway: &Gateway, noted: &Noted, entry: Entry<'_>) {
-    let (Some(log), Some((arrived, unix_ms))) = (&gateway.access_log, noted.arrived) else {
+    let (Some(format), Some((arrived, unix_ms))) = (gateway.access_log.format(), noted.arrived) else {
         return;
     };
     let (user, access_key) = match &noted.caller {
@@ -234,5 +198,5 @@ fn write(gateway: &Gateway, noted: &Noted, entry: Entry<'_>) {
         duration: arrived.elapsed(),
         ..entry
     };
-    log.lines.send(entry.line(log.format));
+    gateway.access_log.send(entry.line(format));
 }

@@ -73,7 +73,9 @@ pub fn authenticate(
     let claim = match credential? {
         Credential::Signed(claim) if matches!(address, Address::Host(_)) => claim.for_bucket_host(),
         Credential::Signed(claim) => claim,
-        Credential::Version2 if gateway.allow_sigv2 => return authenticate_version_2(gateway, head, address, query),
+        Credential::Version2 if gateway.live.allow_sigv2.get() => {
+            return authenticate_version_2(gateway, head, address, query);
+        }
         Credential::Version2 => return Err(version_2_refused()),
         Credential::Anonymous => return Err(ErrorCode::AccessDenied.into()),
     };
@@ -118,7 +120,7 @@ pub fn authenticate_form(gateway: &Gateway, credential: FormCredential) -> Resul
     let access_key = signature.as_ref().map(|signature| signature.access_key.clone());
     let user = match signature {
         Some(signature) if is_verified => {
-            if signature.is_version_2() && !gateway.allow_sigv2 {
+            if signature.is_version_2() && !gateway.live.allow_sigv2.get() {
                 return Err(version_2_refused());
             }
             let (secret, user) = credential_of(gateway, &signature.access_key)?;

@@ -156,6 +156,10 @@ impl Catalog {
     pub fn epoch(&self) -> u64 {
         self.view.borrow().epoch
     }
+    /// Ends all leases, as a change of what they were given for does.
+    pub fn raise_epoch(&self) {
+        self.view.borrow_mut().epoch += 1;
+    }
     /// At most `most` revocations after the first `told`, and how many are told with them.
     pub fn revocations_after(&self, told: u64, most: usize) -> (Vec<Revocation>, u64) {
         self.view.borrow().revocations.after(told, most)

@@ -1,18 +1,22 @@
 //! Flags, and the two secret files they name.
 
 use crate::{
-    access_log::AccessLog, catalog::RootKey, certificate::Certificate, gateway::Settings, redirect_table::RedirectTable,
+    access_log, catalog::RootKey, certificate::Certificate, configuration::Configuration, gateway::Settings,
+    live_settings::LiveSettings, log_filter::LogFilter,
 };
 use clap::{Args, Parser, ValueEnum};
 use proto::{
     access_log::Format,
     auth::{sigv4::from_hex, ticket::TicketKey},
     s3::address::Domains,
+    settings::{
+        names,
+        values::{Layer, Layers},
+    },
 };
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// How object requests reach their core.
@@ -28,6 +32,24 @@ pub enum RouteMode {
     Proxy,
 }
 
+impl RouteMode {
+    /// As flags and settings have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Handoff => "handoff",
+            Self::Redirect => "redirect",
+            Self::Proxy => "proxy",
+        }
+    }
+    /// By its name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Auto, Self::Handoff, Self::Redirect, Self::Proxy]
+            .into_iter()
+            .find(|mode| mode.name() == name)
+    }
+}
+
 /// How the access log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -35,6 +57,16 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line.
     Json,
+}
+
+impl LogFormat {
+    /// As flags and settings have it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 impl From<LogFormat> for Format {
@@ -62,6 +94,9 @@ pub struct Arguments {
 /// How a gateway serves.
 #[derive(Debug, Args)]
 pub struct Flags {
+    /// What `corelane serve` was told, as JSON: for those who ask, and for changes.
+    #[arg(long, value_name = "JSON", value_parser = parse_layers)]
+    pub settings: Option<Layers>,
     /// Where to listen; port 0 picks a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:51080")]
     pub listen: String,
@@ -125,21 +160,64 @@ impl Flags {
         listen.map(|listen| resolve(listen, "--website-listen")).transpose()
     }
     /// What the operator decides.
-    pub fn settings(&self) -> Result<Settings, String> {
+    pub fn settings(&self, log_filter: LogFilter) -> Result<Settings, String> {
+        let layers = match &self.settings {
+            Some(layers) => layers.clone(),
+            None => self.layers(),
+        };
+        let access_log = access_log::switch()?;
+        if let Some(path) = &self.access_log {
+            let opened = access_log.open(path);
+            let turned = opened.and_then(|log| access_log.turn_on(path, log, self.access_log_format.into()));
+            turned.map_err(|error| format!("--access-log {}: {error}", path.display()))?;
+        }
         Ok(Settings {
             anonymous: self.anonymous,
-            allow_sigv2: self.allow_sigv2,
-            route: self.route,
-            // A core cannot take over a session of TLS.
-            hands_over: !self.no_handoff && self.tls_cert.is_none(),
-            access_log: match &self.access_log {
-                Some(path) => Some(AccessLog::open(path, self.access_log_format.into())?),
-                None => None,
-            },
-            redirect_table: RedirectTable::load(self.redirect_table.as_deref())?,
-            lifecycle_day: Duration::from_secs(self.lifecycle_day_seconds.into()),
+            hands_over: !self.no_handoff && !self.speaks_tls(),
+            access_log,
             domains: Domains::parse(&self.domains).map_err(|error| format!("--domain: {error}"))?,
+            live: LiveSettings::new(&layers)?,
+            configuration: Configuration::new(layers, Some(log_filter)),
         })
+    }
+    fn speaks_tls(&self) -> bool {
+        // A core cannot take over a session of TLS.
+        self.tls_cert.is_some()
+    }
+    /// The settings of a gateway that was not started by `corelane serve`: its flags, and no file that could be changed.
+    fn layers(&self) -> Layers {
+        let mut flags = Layer::new();
+        let mut set = |name: &str, value: String| flags.insert(name.to_owned(), value);
+        if let Ok(address) = self.listen_address() {
+            set(names::NET_HOST, address.ip().to_string());
+            set(names::NET_PORT, address.port().to_string());
+        }
+        if let Ok(Some(address)) = self.website_address() {
+            set(names::NET_WEBSITE_PORT, address.port().to_string());
+        }
+        set(names::ANONYMOUS, self.anonymous.to_string());
+        set(names::ALLOW_SIGV2, self.allow_sigv2.to_string());
+        set(names::ROUTE_MODE, self.route.name().to_owned());
+        set(names::ROUTE_HANDOFF, (!self.no_handoff).to_string());
+        set(names::NET_DOMAIN, self.domains.join(","));
+        set(names::ACCESS_LOG_FORMAT, self.access_log_format.name().to_owned());
+        set(names::LIFECYCLE_DAY_SECONDS, self.lifecycle_day_seconds.to_string());
+        set(names::USE_HTTPS, self.speaks_tls().to_string());
+        let files = [
+            (names::REDIRECT_TABLE, &self.redirect_table),
+            (names::ACCESS_LOG_FILE, &self.access_log),
+            (names::SERVER_CRT, &self.tls_cert),
+            (names::SERVER_KEY, &self.tls_key),
+        ];
+        for (name, path) in files {
+            if let Some(path) = path {
+                set(name, path.display().to_string());
+            }
+        }
+        Layers {
+            flags,
+            ..Layers::default()
+        }
     }
     /// The certificate, with HTTPS.
     pub fn certificate(&self) -> Result<Option<Certificate>, String> {
@@ -170,6 +248,10 @@ impl Flags {
         }
         Ok(key)
     }
+}
+
+fn parse_layers(json: &str) -> Result<Layers, String> {
+    serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
 fn resolve(listen: &str, flag: &str) -> Result<SocketAddr, String> {

@@ -72,10 +72,17 @@ pub struct Answered {
 impl Answered {
     /// The first value of a header, if it is UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let text = std::str::from_utf8(&self.head).ok()?;
-        let mut fields = text.split("\r\n").filter_map(|line| line.split_once(':'));
-        let found = fields.find(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.trim())
+        let found = self
+            .headers()
+            .find(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value)
+    }
+
+    /// All headers, if they are UTF-8.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let text = std::str::from_utf8(&self.head).unwrap_or_default();
+        let fields = text.split("\r\n").filter_map(|line| line.split_once(':'));
+        fields.map(|(name, value)| (name, value.trim()))
     }
 }
 

@@ -1,23 +1,23 @@
 //! What all connections of a gateway share.
 
 use crate::{
-    access_log::AccessLog,
     catalog::Catalog,
     clock::DateHeader,
     cluster::Cluster,
-    config::RouteMode,
+    configuration::Configuration,
     core_pool::CorePool,
     handoff::Handoff,
     limits::{BODY_MEMORY_BYTES_MAX, UPLOAD_COUNT_MAX},
+    live_settings::LiveSettings,
     memory::{Budget, RelayMemory},
     metrics::RequestCounters,
     non_followers::NonFollowers,
-    redirect_table::RedirectTable,
     request_id::RequestIds,
     tls::GatewayTls,
     watchdog::Watchdog,
 };
 use proto::{
+    access_log::switch::Switch,
     auth::ticket::TicketKey,
     error::S3Error,
     http::head::RequestHead,
@@ -27,46 +27,37 @@ use std::{
     cell::{Cell, OnceCell},
     net::SocketAddr,
     rc::Rc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// What the operator decides.
-#[derive(Debug)]
 pub struct Settings {
     /// Nothing is verified: everyone acts as the root user.
     pub anonymous: bool,
-    /// Signature Version 2 is taken, too.
-    pub allow_sigv2: bool,
-    /// How object requests reach their core.
-    pub route: RouteMode,
     /// Connections are passed to cores on this host.
     pub hands_over: bool,
     /// The domains below which hosts are buckets.
     pub domains: Domains,
-    /// Who is redirected.
-    pub redirect_table: RedirectTable,
     /// Where requests are written down.
-    pub access_log: Option<AccessLog>,
-    /// `lifecycle.day_seconds`: how long a day of a lifecycle rule is.
-    pub lifecycle_day: Duration,
+    pub access_log: Switch,
+    /// What can be changed while the gateway runs.
+    pub live: LiveSettings,
+    /// All settings, with where they are from.
+    pub configuration: Configuration,
 }
 
 /// See the module.
 pub struct Gateway {
     /// Nothing is verified: everyone acts as the root user.
     pub anonymous: bool,
-    /// Signature Version 2 is taken, too.
-    pub allow_sigv2: bool,
-    /// How object requests reach their core.
-    pub route: RouteMode,
     /// The domains below which hosts are buckets.
     pub domains: Domains,
-    /// Who is redirected.
-    pub redirect_table: RedirectTable,
     /// Where requests are written down.
-    pub access_log: Option<AccessLog>,
-    /// How long a day of a lifecycle rule is.
-    pub lifecycle_day: Duration,
+    pub access_log: Switch,
+    /// What can be changed while the gateway runs.
+    pub live: LiveSettings,
+    /// All settings, with where they are from.
+    pub configuration: Configuration,
     /// Buckets, users, keys.
     pub catalog: Rc<Catalog>,
     /// Nodes and cores.
@@ -112,12 +103,11 @@ impl Gateway {
         crate::rt::spawn(watchdog.clone().watch());
         Self {
             anonymous: settings.anonymous,
-            allow_sigv2: settings.allow_sigv2,
-            route: settings.route,
             domains: settings.domains,
-            redirect_table: settings.redirect_table,
             access_log: settings.access_log,
-            lifecycle_day: settings.lifecycle_day,
+            relay_memory: settings.live.relay_memory(),
+            live: settings.live,
+            configuration: settings.configuration,
             cluster: Cluster::new(Rc::clone(&catalog)),
             catalog,
             pool: CorePool::new(watchdog.clone(), tls.clone()),
@@ -126,7 +116,6 @@ impl Gateway {
             ticket_key,
             request_ids: RequestIds::new(),
             date: DateHeader::default(),
-            relay_memory: RelayMemory::new(),
             uploads: Budget::new(UPLOAD_COUNT_MAX),
             body_memory: Budget::new(BODY_MEMORY_BYTES_MAX),
             non_followers: NonFollowers::new(),

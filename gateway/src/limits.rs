@@ -18,11 +18,11 @@ pub const RING_ENTRIES: u32 = 4096;
 
 /// First size of a connection's head buffer; it grows up to REQUEST_HEAD_BYTES_MAX.
 pub const HEAD_BUFFER_BYTES: usize = 4 * 1024;
-/// Largest relay buffer, used while few bodies are relayed.
-pub const RELAY_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Relay buffer while few bodies are relayed, unless `net.http.read_buffer_size` and `write_buffer_size` say otherwise.
+pub const RELAY_BUFFER_BYTES: usize = 64 * 1024;
 /// Smallest relay buffer, used when very many are.
 pub const RELAY_BUFFER_BYTES_MIN: usize = 8 * 1024;
-/// While relays hold less than this, every buffer has the largest size; above it they shrink.
+/// While relays hold less than this, every buffer has the size it is to have; above it they shrink.
 pub const RELAY_MEMORY_BYTES_TARGET: usize = 128 * 1024 * 1024;
 /// All relay buffers together; beyond it requests are answered `SlowDown`.
 pub const RELAY_MEMORY_BYTES_MAX: usize = 384 * 1024 * 1024;
@@ -34,7 +34,7 @@ pub const SHORT_RESPONSE_BUFFER_BYTES: usize = 2 * 1024;
 pub const RELAY_BUFFERS_SPARE_MAX: usize = 64;
 
 /// Plaintext encrypted for one send.
-pub const TLS_BATCH_BYTES_MAX: usize = RELAY_BUFFER_BYTES_MAX;
+pub const TLS_BATCH_BYTES_MAX: usize = RELAY_BUFFER_BYTES;
 /// The same once many peers do not take what is sent: one record.
 pub const TLS_BATCH_BYTES_MIN: usize = 16 * 1024;
 /// Encrypted and unsent bytes from which on batches are small.
@@ -42,7 +42,7 @@ pub const TLS_UNSENT_BYTES: usize = 8 * 1024 * 1024;
 /// Ciphertext received at once: little when there is little room for its plaintext, since what has none is held.
 pub const TLS_RECEIVE_BYTES_MIN: usize = 8 * 1024;
 /// Ciphertext received at once for a large buffer; there is one such buffer.
-pub const TLS_RECEIVE_BYTES_MAX: usize = RELAY_BUFFER_BYTES_MAX;
+pub const TLS_RECEIVE_BYTES_MAX: usize = RELAY_BUFFER_BYTES;
 /// Ciphertext received at once for the admin API.
 pub const ADMIN_RECEIVE_BYTES: usize = 4 * 1024;
 
@@ -58,6 +58,8 @@ pub const CONFIGURE_ATTEMPTS_MAX: usize = 16;
 pub const REGISTRATION_BYTES_MAX: usize = 256 * 1024;
 /// Largest JSON body of the admin API.
 pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// How often the admin API looks at an object that is written in between.
+pub const OBJECT_LOOKS_MAX: usize = 4;
 /// Largest answer of a core to an internal message: a page of LIST_KEYS_MAX keys.
 pub const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// An unread request body up to this size is read and thrown away, so that its connection can be kept.
@@ -80,6 +82,8 @@ pub const CORE_ANSWER_TIME: Duration = Duration::from_secs(60);
 /// Time for a core that takes no more of a request to say why.
 pub const CORE_REFUSAL_TIME: Duration = Duration::from_secs(5);
 
+/// Time for a core to take changed settings.
+pub const CONFIGURE_TIME: Duration = Duration::from_secs(3);
 /// Time for a core to say what it counts; one that does not is left out of the metrics.
 pub const STATS_TIME: Duration = Duration::from_secs(3);
 
@@ -100,6 +104,8 @@ pub const WATCHDOG_INTERVAL: Duration = Duration::from_millis(500);
 pub const DRAIN_TIME: Duration = Duration::from_secs(10);
 /// How often lifecycle rules are applied in one of their days.
 pub const LIFECYCLE_PASSES_PER_DAY: u32 = 24;
+/// How often it is looked whether the time between two passes is over: it may be changed meanwhile.
+pub const LIFECYCLE_LOOK_TIME: Duration = Duration::from_secs(1);
 /// The shortest time between two passes.
 pub const LIFECYCLE_INTERVAL_MIN: Duration = Duration::from_millis(200);
 /// How long a busy port or a locked store is retried at start.
@@ -137,7 +143,7 @@ pub const REDIRECT_ROWS_MAX: usize = 1000;
 pub const LIST_PAGE_SLACK: usize = 16;
 
 const _: () = assert!(HEAD_BUFFER_BYTES <= REQUEST_HEAD_BYTES_MAX);
-const _: () = assert!(RELAY_BUFFER_BYTES_MIN <= RELAY_BUFFER_BYTES_MAX);
+const _: () = assert!(RELAY_BUFFER_BYTES_MIN <= RELAY_BUFFER_BYTES);
 const _: () = assert!(RELAY_MEMORY_BYTES_TARGET < RELAY_MEMORY_BYTES_MAX);
 const _: () = assert!(SUBRESOURCE_BYTES_MAX <= XML_BODY_BYTES_MAX);
 const _: () = assert!(XML_BODY_BYTES_MAX < BODY_MEMORY_BYTES_MAX);

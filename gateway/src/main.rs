@@ -13,6 +13,7 @@ mod certificate;
 mod clock;
 mod cluster;
 mod config;
+mod configuration;
 mod connection;
 mod core_client;
 mod core_pool;
@@ -25,6 +26,8 @@ mod handoff;
 mod lifecycle;
 mod limits;
 mod list;
+mod live_settings;
+mod log_filter;
 mod memory;
 mod metrics;
 mod non_followers;
@@ -55,10 +58,10 @@ use catalog::Catalog;
 use clap::Parser;
 use config::{Arguments, Flags};
 use gateway::Gateway;
+use log_filter::LogFilter;
 use std::{io::Write, net::SocketAddr, process::ExitCode, rc::Rc, sync::Arc};
 use store::redb::RedbStore;
 use tls::GatewayTls;
-use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -77,13 +80,8 @@ fn main() -> ExitCode {
     };
     // The metadata store holds users' secret keys; redb makes its file with the process's default mode.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let filter = EnvFilter::try_from_env("CORELANE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
-    let outcome = rt::run(run(flags)).unwrap_or_else(|error| Err(no_ring(&error)));
+    let log_filter = LogFilter::start();
+    let outcome = rt::run(run(flags, log_filter)).unwrap_or_else(|error| Err(no_ring(&error)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => print_error(&message),
@@ -103,9 +101,9 @@ fn print_error(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run(flags: Flags) -> Result<(), String> {
+async fn run(flags: Flags, log_filter: LogFilter) -> Result<(), String> {
     let address = flags.listen_address()?;
-    let settings = flags.settings()?;
+    let settings = flags.settings(log_filter)?;
     let ticket_key = flags.cluster_key()?;
     let root_key = flags.root_key()?;
     let certificate = flags.certificate()?;
@@ -154,9 +152,7 @@ async fn run(flags: Flags) -> Result<(), String> {
     tracing::info!(%address, port, website_port, "listening");
     let listeners = server::Listeners { s3: listener, website };
     server::serve(Rc::clone(&gateway), listeners, termination).await;
-    if let Some(log) = &gateway.access_log {
-        log.close();
-    }
+    gateway.access_log.close();
     Ok(())
 }
 

@@ -65,7 +65,7 @@ pub async fn with_ticket(
         .cluster
         .core(ticket.node, ticket.core)
         .ok_or(ErrorCode::ServiceUnavailable)?;
-    if gateway.access_log.is_none() {
+    if gateway.access_log.format().is_none() {
         return send(gateway, connection, head, body, (&core, head.target()), None).await;
     }
     // The last ticket counts: the core leaves the access log to this gateway.

@@ -2,7 +2,7 @@
 
 use crate::{
     body::consume,
-    limits::{BODY_PROGRESS_TIME, RELAY_BUFFER_BYTES_MAX},
+    limits::BODY_PROGRESS_TIME,
     memory::{RelayBuffer, RelayMemory},
     rt::{self, Reader, Writer},
 };
@@ -84,7 +84,7 @@ async fn receive(
 ) -> io::Result<Vec<u8>> {
     loop {
         if slot.is_none() {
-            *slot = memory.take(RELAY_BUFFER_BYTES_MAX);
+            *slot = memory.take_for_reading();
         }
         let Some(buffer) = slot else {
             // Every buffer in use belongs to a relay that moves or runs into its own deadline.
@@ -117,7 +117,7 @@ pub async fn download(
     memory: &Rc<RelayMemory>,
 ) -> io::Result<()> {
     let mut buffer = loop {
-        match memory.take(RELAY_BUFFER_BYTES_MAX) {
+        match memory.take_for_writing() {
             Some(buffer) => break buffer,
             None => rt::sleep(Duration::from_millis(20)).await,
         }

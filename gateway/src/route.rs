@@ -36,12 +36,12 @@ impl Way {
 
 /// Decides for one request.
 pub fn decide(request: &Request<'_>, connection: &Connection, core: &Core) -> Result<Way, S3Error> {
-    let mode = wished(request)?.unwrap_or(request.gateway.route);
+    let mode = wished(request)?.unwrap_or(request.gateway.live.route.get());
     let hands_over = !connection.refused && request.gateway.handoff.reaches(core);
     Ok(match mode {
         RouteMode::Auto | RouteMode::Handoff if hands_over => Way::Handoff,
         RouteMode::Auto if can_redirect(request, connection, core) => {
-            let table = &request.gateway.redirect_table;
+            let table = request.gateway.live.redirect_table();
             match table.redirects(request.head, || is_non_follower(request, connection)) {
                 true => Way::Redirect,
                 false => Way::Proxy,

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::{
+    access_log,
     catalog::{Catalog, RootKey},
     config::RouteMode,
+    configuration::Configuration,
     gateway::{Gateway, Settings},
-    redirect_table::RedirectTable,
+    live_settings::LiveSettings,
     rt::{self, Listener},
     server,
     store::{mailbox::mailbox, redb::RedbStore},
@@ -15,6 +17,7 @@ use proto::{
     cluster::map::{CoreAddress, NodeInfo},
     digest::checksum::ChecksumType,
     s3::{address::Domains, properties::BucketProperties},
+    settings::{names, values::Layers},
 };
 use std::{
     io::Read,
@@ -116,15 +119,17 @@ where
 
 /// Nothing is verified, and `localhost` is the domain of buckets.
 pub fn settings(route: RouteMode) -> Settings {
+    let mut layers = Layers::default();
+    layers
+        .flags
+        .insert(names::ROUTE_MODE.to_owned(), route.name().to_owned());
     Settings {
         hands_over: false,
         anonymous: true,
-        allow_sigv2: false,
-        route,
         domains: Domains::parse(&["localhost"]).unwrap(),
-        redirect_table: RedirectTable::load(None).unwrap(),
-        access_log: None,
-        lifecycle_day: Duration::from_secs(86400),
+        access_log: access_log::switch().unwrap(),
+        live: LiveSettings::new(&layers).unwrap(),
+        configuration: Configuration::new(layers, None),
     }
 }
 

@@ -87,6 +87,7 @@ pub struct ShardStore {
     pub(crate) segments: Rc<Segments>,
     pub(crate) blobs: Rc<Blobs>,
     pub(crate) uploads: Rc<Uploads>,
+    pub(crate) scrub_interval: Cell<Option<Duration>>,
     pub(crate) merged: Cell<Checkpoint>,
     pub(crate) merge_turns: Turns,
     pub(crate) compaction_turns: Turns,
@@ -170,15 +171,21 @@ impl ShardStore {
             segments,
             blobs,
             uploads,
+            scrub_interval: Cell::new(options.scrub_interval),
             merged: Cell::new(checkpoint),
             merge_turns: Turns::default(),
             compaction_turns: Turns::default(),
             counters: MaintenanceCounters::default(),
         });
         if options.maintain {
-            maintenance::start(&store, options.scrub_interval);
+            maintenance::start(&store);
         }
         Ok((store, report))
+    }
+
+    /// From now on everything is read and verified this often; `None`: never.
+    pub fn set_scrub_interval(&self, interval: Option<Duration>) {
+        self.scrub_interval.set(interval);
     }
 
     /// The shard's identity.

@@ -227,7 +227,11 @@ impl Model {
         let prefix = (*self.generator.pick(&["", "", "a", "a/", "a\0", "x"])).to_owned();
         let delimiter = (*self.generator.pick(&["", "", "/"])).to_owned();
         let limit = self.generator.between(1, 6);
-        for scope in [ListScope::Versions { after: None }, ListScope::Newest] {
+        for scope in [
+            ListScope::Versions { after: None },
+            ListScope::Newest,
+            ListScope::NewestVersions,
+        ] {
             let mut query = ListQuery {
                 prefix: prefix.clone(),
                 delimiter: delimiter.clone(),
@@ -257,7 +261,7 @@ impl Model {
             if !key.starts_with(&query.prefix) {
                 continue;
             }
-            let newest_only = query.scope == ListScope::Newest;
+            let newest_only = !matches!(query.scope, ListScope::Versions { .. });
             let shown = versions
                 .iter()
                 .enumerate()
@@ -265,7 +269,7 @@ impl Model {
             for (age, version) in shown {
                 let line = match common_prefix(key, &query.prefix, &query.delimiter) {
                     Some(prefix) => format!("prefix {prefix:?}"),
-                    None if newest_only => format!("{key:?} {:?}", version.etag),
+                    None if query.scope == ListScope::Newest => format!("{key:?} {:?}", version.etag),
                     None => format!("{key:?} {version:?} latest: {}", age == 0),
                 };
                 if expected.last() != Some(&line) {

@@ -9,76 +9,40 @@ use crate::{
 use proto::{
     access_log::{
         Entry, Format,
-        queue::{Lines, queue},
+        switch::{Log, Opener, Switch},
     },
     http::head::RequestHead,
 };
 use signal_hook::consts::SIGHUP;
-use std::{
-    fs::OpenOptions,
-    io::{self, Write},
-    net::IpAddr,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
-    thread::{self, JoinHandle},
-    time::Instant,
-};
+use std::{fs::OpenOptions, io, net::IpAddr, os::unix::fs::OpenOptionsExt, path::Path, time::Instant};
 
 /// The name that stands for standard error.
 const STANDARD_ERROR: &str = "-";
 
-/// Where a core's lines go.
-#[derive(Debug, Clone)]
-pub struct AccessLog {
-    /// The queue to the writer.
-    pub lines: Lines,
-    /// How they are written.
-    pub format: Format,
+/// The node's log, off; SIGHUP has a file opened again.
+pub fn switch() -> io::Result<Switch> {
+    let switch = Switch::new(Opener {
+        open,
+        report: |path, error| tracing::error!(log = %path.display(), %error, "the access log"),
+    });
+    signal_hook::flag::register(SIGHUP, switch.reopening())?;
+    Ok(switch)
 }
 
-/// The thread that writes.
-#[derive(Debug)]
-pub struct Writing {
-    lines: Lines,
-    thread: JoinHandle<()>,
-}
-
-impl Writing {
-    /// Writes what is left, and ends.
-    pub fn finish(self) {
-        self.lines.close();
-        // It can only have panicked, and said so.
-        let _ = self.thread.join();
-    }
-}
-
-/// Opens a log, a file or `-` for standard error, and starts the thread that writes it. SIGHUP has a file opened again.
-pub fn start(path: &Path, format: LogFormat) -> io::Result<(AccessLog, Writing)> {
-    let (lines, writer) = queue();
-    let log = open(path)?;
-    let reopen = Arc::new(AtomicBool::new(false));
-    if path != Path::new(STANDARD_ERROR) {
-        signal_hook::flag::register(SIGHUP, Arc::clone(&reopen))?;
-    }
-    let path: PathBuf = path.to_owned();
-    let body = move || {
-        let report = |error: &io::Error| tracing::error!(log = %path.display(), %error, "the access log");
-        writer.run(log, || open(&path), &reopen, report);
+/// Turns it to a file, to `-` for standard error, or off.
+pub fn turn(switch: &Switch, path: Option<&Path>, format: LogFormat) -> io::Result<()> {
+    let Some(path) = path else {
+        switch.turn_off();
+        return Ok(());
     };
-    let thread = thread::Builder::new().name("access-log".to_owned()).spawn(body)?;
     let format = match format {
         LogFormat::Text => Format::Text,
         LogFormat::Json => Format::Json,
     };
-    let writing = Writing {
-        lines: lines.clone(),
-        thread,
-    };
-    Ok((AccessLog { lines, format }, writing))
+    switch.turn_on(path, switch.open(path)?, format)
 }
 
-fn open(path: &Path) -> io::Result<Box<dyn Write + Send>> {
+fn open(path: &Path) -> io::Result<Log> {
     if path == Path::new(STANDARD_ERROR) {
         return Ok(Box::new(io::stderr()));
     }
@@ -90,7 +54,8 @@ fn open(path: &Path) -> io::Result<Box<dyn Write + Send>> {
 /// A request as the log will tell of it, from its head to its end.
 #[derive(Debug)]
 pub struct Record {
-    log: AccessLog,
+    log: Switch,
+    format: Format,
     arrived: Instant,
     unix_ms: u64,
     client: Option<IpAddr>,
@@ -121,9 +86,10 @@ impl Record {
     /// Of a request that has just come, if there is a log: only then is anybody asked for the client's address. Without
     /// `head` it was no HTTP.
     pub fn new(core: &Core, client: impl FnOnce() -> Option<IpAddr>, head: Option<&RequestHead>) -> Option<Box<Self>> {
-        let log = core.access_log.clone()?;
+        let format = core.access_log.format()?;
         Some(Box::new(Self {
-            log,
+            log: core.access_log.clone(),
+            format,
             arrived: Instant::now(),
             unix_ms: unix_ms(),
             client: client(),
@@ -179,6 +145,6 @@ impl Record {
             request_id: outcome.request_id,
             user_agent: &self.user_agent,
         };
-        self.log.lines.send(entry.line(self.log.format));
+        self.log.send(entry.line(self.format));
     }
 }

@@ -11,6 +11,7 @@ use proto::{
         ticket::{self, Grant, Principal},
     },
     cluster::{
+        configure::CONFIGURE_PATH,
         expiry::EXPIRE_PATH,
         message::{DELETE_BATCH_PATH, FENCE_PATH, LIST_PATH, STATS_PATH},
         source::READ_PATH,
@@ -118,6 +119,7 @@ fn open(
         Grant::Expire { .. } => is_message(head, EXPIRE_PATH),
         Grant::Fence { .. } => is_message(head, FENCE_PATH),
         Grant::Stats => is_message(head, STATS_PATH),
+        Grant::Configure { .. } => is_message(head, CONFIGURE_PATH),
         Grant::Read { .. } => is_message(head, READ_PATH),
         Grant::Relay { .. } | Grant::Register { .. } | Grant::Channel { .. } => false,
     };

@@ -2,7 +2,7 @@
 //! do.
 
 use crate::{
-    access_log::{self, AccessLog, Writing},
+    access_log,
     certificate::Certificate,
     config::{Config, Durability},
     core::{Core, CoreParts},
@@ -13,6 +13,7 @@ use crate::{
         LISTEN_BACKLOG, SHARD_INDEX_BYTES_MIN, UNSENT_BYTES_MAX, UPLOADS_PER_CORE_MAX,
     },
     link,
+    log_filter::LogFilter,
     membership::{Membership, RegisterError},
     mountpath_set::MountpathSet,
     rt::{self, Listener},
@@ -25,6 +26,7 @@ use mountpath::{
     shard_store::{ShardStore, StoreOptions},
 };
 use proto::{
+    access_log::switch::Switch,
     auth::{sigv4, ticket::TicketKey},
     cluster::{
         handoff::channel_name,
@@ -55,7 +57,7 @@ pub struct Node {
     pub certificate: Option<Certificate>,
     threads: Vec<JoinHandle<Option<()>>>,
     finished: Receiver<()>,
-    log_writing: Option<Writing>,
+    access_log: Switch,
 }
 
 /// What a core gets before it starts.
@@ -70,10 +72,10 @@ struct CorePlan {
 }
 
 /// Starts everything; returns when all cores serve and every gateway knows the node.
-pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootError> {
+pub fn start(config: &Config, log_filter: &LogFilter, stopping: &Arc<AtomicBool>) -> Result<Node, BootError> {
     let cpus = cpus(config)?;
     let key = read_cluster_key(config)?;
-    let (access_log, log_writing) = open_access_log(config)?;
+    let access_log = open_access_log(config)?;
     let certificate = Certificate::load(config)?;
     let tls = certificate
         .as_ref()
@@ -134,6 +136,7 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
             bell,
             channel: plan.channel,
             access_log: access_log.clone(),
+            log_filter: log_filter.clone(),
         };
         let reports = reports.clone();
         let finish = finish.clone();
@@ -153,17 +156,20 @@ pub fn start(config: &Config, stopping: &Arc<AtomicBool>) -> Result<Node, BootEr
         certificate,
         threads,
         finished,
-        log_writing,
+        access_log,
     })
 }
 
-fn open_access_log(config: &Config) -> Result<(Option<AccessLog>, Option<Writing>), BootError> {
-    let Some(path) = &config.access_log else {
-        return Ok((None, None));
-    };
-    let started = access_log::start(path, config.access_log_format);
-    let (log, writing) = started.map_err(|error| BootError::AccessLog(path.display().to_string(), error))?;
-    Ok((Some(log), Some(writing)))
+fn open_access_log(config: &Config) -> Result<Switch, BootError> {
+    let path = config.access_log.as_deref();
+    let opened = access_log::switch().and_then(|switch| {
+        access_log::turn(&switch, path, config.access_log_format)?;
+        Ok(switch)
+    });
+    opened.map_err(|error| {
+        let name = path.map_or_else(String::new, |path| path.display().to_string());
+        BootError::AccessLog(name, error)
+    })
 }
 
 impl Node {
@@ -171,9 +177,7 @@ impl Node {
     pub fn wait(self) -> bool {
         let mut threads = self.threads.iter();
         let all_finished = threads.all(|_| self.finished.recv_timeout(DRAIN_TIMEOUT * 2).is_ok());
-        if let Some(writing) = self.log_writing {
-            writing.finish();
-        }
+        self.access_log.close();
         all_finished
     }
 
@@ -321,7 +325,8 @@ struct CoreSettings {
     siblings: Arc<Siblings>,
     bell: Bell,
     channel: OwnedFd,
-    access_log: Option<AccessLog>,
+    access_log: Switch,
+    log_filter: LogFilter,
 }
 
 async fn run_core(
@@ -376,6 +381,7 @@ async fn run_core(
         memory: settings.memory,
         connections_max: settings.connections_max,
         access_log: settings.access_log,
+        log_filter: settings.log_filter,
         stopping: settings.stopping,
         request_seed: settings.seed,
     });

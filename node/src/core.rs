@@ -1,14 +1,14 @@
 //! One core: what its connections share. Single-threaded; nothing here is locked or atomic but the stop flag.
 
 use crate::{
-    access_log::AccessLog, cache::BlockCache, deadline::Deadlines, link::Links, md5_lanes::Md5Lanes,
+    cache::BlockCache, deadline::Deadlines, link::Links, log_filter::LogFilter, md5_lanes::Md5Lanes,
     siblings::Siblings, stats::Counters, tls::CoreTls, window::Window,
 };
 use mountpath::{
     buffer::{BufferPool, Reservation},
     shard_store::ShardStore,
 };
-use proto::{auth::ticket::TicketKey, http::date};
+use proto::{access_log::switch::Switch, auth::ticket::TicketKey, http::date};
 use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
@@ -58,7 +58,9 @@ pub struct Core {
     /// What it counts.
     pub counters: Counters,
     /// Where requests are written down.
-    pub access_log: Option<AccessLog>,
+    pub access_log: Switch,
+    /// What the log on standard error says.
+    pub log_filter: LogFilter,
     stalled: RefCell<Vec<Weak<RefCell<Window>>>>,
     connections: Cell<usize>,
     connections_max: usize,
@@ -93,7 +95,9 @@ pub struct CoreParts {
     /// Connections beyond this are closed at once.
     pub connections_max: usize,
     /// Where requests are written down.
-    pub access_log: Option<AccessLog>,
+    pub access_log: Switch,
+    /// See [`Core`].
+    pub log_filter: LogFilter,
     /// Set when the node stops.
     pub stopping: Arc<AtomicBool>,
     /// Makes request ids of different cores and starts differ.
@@ -122,6 +126,7 @@ impl Core {
             uploads: Cell::new(0),
             counters: Counters::default(),
             access_log: parts.access_log,
+            log_filter: parts.log_filter,
             stalled: RefCell::default(),
             connections: Cell::new(0),
             connections_max: parts.connections_max,

@@ -137,6 +137,7 @@ async fn message(
         Grant::Expire { bucket, body_sha256 } => op::expire::run(connection, head, exchange, bucket, body_sha256).await,
         Grant::Fence { bucket, fenced } => op::fence::run(connection, head, exchange, bucket, fenced).await,
         Grant::Stats => op::stats::run(connection, exchange).await,
+        Grant::Configure { body_sha256 } => op::configure::run(connection, head, exchange, body_sha256).await,
         Grant::Read {
             bucket,
             key,

@@ -18,6 +18,7 @@ mod error;
 mod failed_shards;
 mod limits;
 mod link;
+mod log_filter;
 mod md5_lanes;
 mod membership;
 mod mountpath_set;
@@ -47,18 +48,13 @@ use std::{
     },
     time::Duration,
 };
-use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = config::Arguments::parse();
-    let filter = EnvFilter::try_from_env("CORELANE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .init();
+    let log_filter = log_filter::LogFilter::start();
     let config = match arguments {
         config::Arguments {
             command: Some(config::Command::Scrub(flags)),
@@ -86,7 +82,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     raise_descriptor_limit();
-    match boot::start(&config, &stopping) {
+    match boot::start(&config, &log_filter, &stopping) {
         Ok(node) => serve(node, &stopping, &reload),
         Err(error) => {
             // In one piece: a gateway beside it writes to the same place.

@@ -24,6 +24,8 @@ pub enum Kind {
     Fence,
     /// A gateway's message.
     Stats,
+    /// A gateway's message.
+    Configure,
     /// Another core's message: it copies an object of this one.
     Read,
     /// A connection without a ticket, passed through to a gateway; counted once, without a status.
@@ -33,12 +35,13 @@ pub enum Kind {
 }
 
 /// Kinds that are no operations on objects.
-const OTHER_KINDS: [Kind; 8] = [
+const OTHER_KINDS: [Kind; 9] = [
     Kind::List,
     Kind::DeleteBatch,
     Kind::Expire,
     Kind::Fence,
     Kind::Stats,
+    Kind::Configure,
     Kind::Read,
     Kind::Relay,
     Kind::Refused,
@@ -72,6 +75,7 @@ impl Kind {
             Work::Message(Grant::Expire { .. }) => Self::Expire,
             Work::Message(Grant::Fence { .. }) => Self::Fence,
             Work::Message(Grant::Stats) => Self::Stats,
+            Work::Message(Grant::Configure { .. }) => Self::Configure,
             Work::Message(Grant::Read { .. }) => Self::Read,
             Work::Message(_) => Self::Refused,
         }
@@ -85,6 +89,7 @@ impl Kind {
             Self::Expire => "Expire",
             Self::Fence => "Fence",
             Self::Stats => "Stats",
+            Self::Configure => "Configure",
             Self::Read => "Read",
             Self::Relay => "Relay",
             Self::Refused => "Refused",
@@ -187,9 +192,9 @@ pub fn core_stats(core: &Core) -> CoreStats {
             returned: core.counters.handoff.returned.0.get(),
             leased: core.counters.handoff.leased.0.get(),
         },
-        access_log_dropped_lines: match &core.access_log {
+        access_log_dropped_lines: match core.index {
             // All cores of a node have one queue.
-            Some(log) if core.index == 0 => log.lines.dropped(),
+            0 => core.access_log.dropped().unwrap_or(0),
             _ => 0,
         },
         cache: PoolStats {

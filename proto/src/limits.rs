@@ -133,3 +133,5 @@ pub const SCRUB_INTERVAL_S_MAX: u64 = 3650 * 24 * 3600;
 pub const SETTING_BYTES_MAX: usize = 8 * 1024;
 /// Largest configuration file, in bytes.
 pub const CONFIGURATION_BYTES_MAX: usize = 256 * 1024;
+/// Most settings in one message to a core.
+pub const CONFIGURE_SETTINGS_MAX: usize = 64;

@@ -85,7 +85,13 @@ impl Clients {
     /// s3cmd with the flags that `corelane serve` prints.
     #[track_caller]
     pub fn s3cmd(&self, arguments: &[&str]) -> Ended {
-        let mut command = self.command(Path::new("s3cmd"));
+        self.s3cmd_of(Path::new("s3cmd"), arguments)
+    }
+
+    /// Another s3cmd than the one of this machine.
+    #[track_caller]
+    pub fn s3cmd_of(&self, program: &Path, arguments: &[&str]) -> Ended {
+        let mut command = self.command(program);
         command
             .arg(format!("--access_key={}", self.access_key))
             .arg(format!("--secret_key={}", self.secret_key))

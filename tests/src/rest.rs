@@ -20,7 +20,9 @@ impl Reply {
     pub fn read(response: Response) -> Self {
         let value = match response.body.is_empty() {
             true => Value::Null,
-            false => serde_json::from_slice(&response.body).expect(&response.text()),
+            false => {
+                serde_json::from_slice(&response.body).unwrap_or_else(|error| panic!("{error}: {}", response.text()))
+            }
         };
         Self {
             status: response.status,

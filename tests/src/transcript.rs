@@ -135,7 +135,7 @@ fn parse(text: &str) -> (Vec<Step>, Vec<String>) {
                 blank.iter().all(String::is_empty),
                 "a comment within what is printed: {blank:?}"
             );
-            if let Some(error) = line.strip_prefix("! ") {
+            if let Some(error) = line.strip_prefix("! ").or((line == "!").then_some("")) {
                 step.stderr.extend(blank);
                 step.stderr.push(error.to_owned());
             } else if let Some(code) = line.strip_prefix("? ") {
@@ -166,7 +166,7 @@ fn shown(step: &Step) -> String {
         let _ = writeln!(text, "{line}");
     }
     for line in &step.stderr {
-        let _ = writeln!(text, "! {line}");
+        let _ = writeln!(text, "{}", format!("! {line}").trim_end());
     }
     if step.code != 0 {
         let _ = writeln!(text, "? {}", step.code);
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_transcript_is_read_as_it_is_written() {
-        let text = "# Why.\n\n$ one\nout\n\nmore\n! bad\n? 3\n\n$ two\n";
+        let text = "# Why.\n\n$ one\nout\n\nmore\n! bad\n!\n! worse\n? 3\n\n$ two\n";
         let (steps, rest) = parse(text);
         assert_eq!(steps.iter().map(shown).collect::<String>(), text);
         assert_eq!((steps.len(), steps[0].code, rest.len()), (2, 3, 0));

@@ -7,3 +7,23 @@ use corelane_tests::{store::Store, transcript::play};
 fn errors() {
     play("errors", &Store::start());
 }
+
+#[test]
+fn buckets() {
+    play("buckets", &Store::start());
+}
+
+#[test]
+fn listings() {
+    play("listings", &Store::start());
+}
+
+#[test]
+fn keys() {
+    play("keys", &Store::start());
+}
+
+#[test]
+fn cluster() {
+    play("cluster", &Store::start());
+}

@@ -109,7 +109,8 @@ fn wrong_flags_are_explained() {
     refused(&with(&["--route", "sideways"]), 2, &["sideways", "redirect"]);
     refused(&with(&["--cores", "0"]), 2, &["--cores 0"]);
     refused(&with(&["--cores", "100000"]), 2, &["--cores 100000"]);
-    refused(&with(&["--host", "no such host"]), 1, &["--host"]);
+    refused(&with(&["--host", "no such host"]), 2, &["--host"]);
+    refused(&with(&["--host", "no.such.host.invalid"]), 1, &["--host"]);
     refused(&with(&["--advertise", "http://x:1/"]), 2, &["--advertise"]);
     refused(
         &with(&["--host", "0.0.0.0", "--route", "redirect"]),

@@ -54,7 +54,6 @@ pub enum Payload {
     /// Its SHA-256 is part of what is signed.
     Signed(Bytes),
     /// No signature covers it. For TLS, which lets nobody change it.
-    #[allow(dead_code)]
     Unsigned(Bytes),
 }
 
@@ -125,11 +124,6 @@ impl Client {
     /// `http://host:port` or `https://host:port`.
     pub fn origin(&self) -> &str {
         &self.endpoint.origin
-    }
-
-    /// Who asks.
-    pub fn access_key(&self) -> &str {
-        &self.credentials.access_key
     }
 
     /// Whether TLS protects what is sent.

@@ -20,10 +20,10 @@ Examples:
 
 /// The flags of `corelane cluster`.
 #[derive(Args)]
-#[command(after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(after_help = EXAMPLES)]
 pub struct ClusterArgs {
     #[command(subcommand)]
-    command: ClusterCommand,
+    command: Option<ClusterCommand>,
     #[command(flatten)]
     global: GlobalArgs,
 }
@@ -87,7 +87,7 @@ struct Shard {
 pub fn run(args: &ClusterArgs) -> Result<()> {
     let client = Client::new(&args.global.connection)?;
     match args.command {
-        ClusterCommand::Show => show(&client, args.global.output),
+        None | Some(ClusterCommand::Show) => show(&client, args.global.output),
     }
 }
 
@@ -113,13 +113,10 @@ pub fn show(client: &Client, output: OutputArgs) -> Result<()> {
         ),
     ];
     for gateway in &cluster.gateways {
-        let connections = gateway.connections;
+        let connections = counted(gateway.connections, "connection");
         rows.push((
             "Gateway",
-            format!(
-                "{}, {connections} connections",
-                address(gateway.host.as_deref(), gateway.port)
-            ),
+            format!("{}, {connections}", address(gateway.host.as_deref(), gateway.port)),
         ));
     }
     for node in &cluster.nodes {
@@ -157,11 +154,11 @@ fn address(host: Option<&str>, port: Option<u16>) -> String {
 fn node_line(node: &Node) -> String {
     let mut line = format!("{} at {}", short(&node.id), node.host.as_deref().unwrap_or("?"));
     match node.live {
-        true => line.push_str(&format!(", {} cores", node.cores.len())),
+        true => line.push_str(&format!(", {}", counted(node.cores.len(), "core"))),
         false => line.push_str(", does not answer"),
     }
     if !node.missing_shards.is_empty() {
-        line.push_str(&format!(", {} shards missing", node.missing_shards.len()));
+        line.push_str(&format!(", {} missing", counted(node.missing_shards.len(), "shard")));
     }
     line
 }
@@ -197,6 +194,14 @@ fn shard_rows(node: &Node) -> Vec<Vec<String>> {
         rows.push(row.map(str::to_owned).into());
     }
     rows
+}
+
+/// `1 core`, `2 cores`.
+fn counted(count: impl ToString, noun: &str) -> String {
+    match count.to_string() {
+        one if one == "1" => format!("1 {noun}"),
+        many => format!("{many} {noun}s"),
+    }
 }
 
 /// Enough of an id to tell one from another.

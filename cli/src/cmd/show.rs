@@ -1,6 +1,6 @@
 //! `corelane show ...`: the same as `bucket show`, `cluster show` and so on, with the words the other way round.
 
-use super::{bucket::show::ShowBucketArgs, cluster};
+use super::{bucket::show::ShowBucketArgs, cluster, object::show::ShowObjectArgs};
 use crate::{
     client::{Client, GlobalArgs},
     error::Result,
@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 const EXAMPLES: &str = "\
 Examples:
   corelane show bucket photos                               The same as `corelane bucket show photos`
+  corelane show object photos/a.jpg                         The same as `corelane object show photos/a.jpg`
   corelane show cluster";
 
 /// The flags of `corelane show`.
@@ -26,6 +27,8 @@ pub struct ShowArgs {
 enum ShowCommand {
     /// Show a bucket's properties: `bucket show`
     Bucket(ShowBucketArgs),
+    /// Show what the store says of an object: `object show`
+    Object(ShowObjectArgs),
     /// Show what the store consists of: `cluster show`
     #[command(after_help = cluster::EXAMPLES)]
     Cluster,
@@ -37,6 +40,7 @@ pub fn run(args: &ShowArgs) -> Result<()> {
     let output = args.global.output;
     match &args.command {
         ShowCommand::Bucket(args) => super::bucket::show::show(&client, output, args),
+        ShowCommand::Object(args) => super::object::show::show(&client, output, args),
         ShowCommand::Cluster => cluster::show(&client, output),
     }
 }

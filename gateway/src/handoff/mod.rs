@@ -43,7 +43,7 @@ pub struct Handoff {
     gateway: Uuid,
     channels: RefCell<HashMap<(Uuid, u16), Rc<Channel>>>,
     lost: Cell<Option<Instant>>,
-    passes_connections: bool,
+    passes_connections: Cell<bool>,
 }
 
 impl Handoff {
@@ -55,8 +55,13 @@ impl Handoff {
             gateway: random.first_chunk().copied().unwrap_or_default(),
             channels: RefCell::default(),
             lost: Cell::new(None),
-            passes_connections,
+            passes_connections: Cell::new(passes_connections),
         }
+    }
+
+    /// Whether connections are passed from now on.
+    pub fn set_passing(&self, passes_connections: bool) {
+        self.passes_connections.set(passes_connections);
     }
 
     /// The identity of the gateway.
@@ -66,7 +71,7 @@ impl Handoff {
 
     /// Whether connections can be passed to a core.
     pub fn reaches(&self, core: &Core) -> bool {
-        self.passes_connections && self.channels.borrow().contains_key(&(core.node, core.index))
+        self.passes_connections.get() && self.channels.borrow().contains_key(&(core.node, core.index))
     }
 
     fn channel(&self, core: &Core) -> Option<Rc<Channel>> {

@@ -7,7 +7,7 @@ mod versions;
 use crate::{
     clock::unix_ms,
     gateway::Gateway,
-    limits::{LIFECYCLE_INTERVAL_MIN, LIFECYCLE_PASSES_PER_DAY},
+    limits::{LIFECYCLE_INTERVAL_MIN, LIFECYCLE_LOOK_TIME, LIFECYCLE_PASSES_PER_DAY},
     list::fanout,
     records::{BucketRecord, BucketState},
     rt,
@@ -23,20 +23,33 @@ use proto::{
         listing::{ListEntry, ListQuery, ListScope},
     },
 };
-use std::rc::Rc;
+use std::{rc::Rc, time::Instant};
 use versions::Versions;
 
 /// Goes over all buckets until the gateway ends.
 pub async fn keep(gateway: Rc<Gateway>) {
-    let interval = (gateway.lifecycle_day / LIFECYCLE_PASSES_PER_DAY).max(LIFECYCLE_INTERVAL_MIN);
     loop {
-        rt::sleep(interval).await;
+        wait(&gateway).await;
         for bucket in gateway.catalog.buckets() {
             if gateway.draining.get() {
                 return;
             }
             apply(&gateway, &bucket).await;
         }
+    }
+}
+
+/// Waits for the time between two passes, as long as it is said to be now.
+async fn wait(gateway: &Gateway) {
+    let began = Instant::now();
+    loop {
+        let day = gateway.live.lifecycle_day.get();
+        let interval = (day / LIFECYCLE_PASSES_PER_DAY).max(LIFECYCLE_INTERVAL_MIN);
+        let left = interval.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        rt::sleep(left.min(LIFECYCLE_LOOK_TIME)).await;
     }
 }
 
@@ -55,7 +68,7 @@ async fn apply(gateway: &Gateway, bucket: &BucketRecord) {
         rules,
         clock: LifecycleClock {
             now_unix_ms: unix_ms(),
-            day_ms: u64::try_from(gateway.lifecycle_day.as_millis()).unwrap_or(u64::MAX),
+            day_ms: u64::try_from(gateway.live.lifecycle_day.get().as_millis()).unwrap_or(u64::MAX),
         },
         batch: Batch::default(),
     };

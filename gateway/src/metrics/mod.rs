@@ -3,10 +3,7 @@
 
 mod families;
 
-use crate::{
-    access_log::AccessLog, cluster::Core, core_client, gateway::Gateway, limits::STATS_TIME, list::fanout::join_all,
-    route::Way, rt,
-};
+use crate::{cluster::Core, core_client, gateway::Gateway, limits::STATS_TIME, list::fanout::join_all, route::Way, rt};
 use prometheus_client::{encoding::text, registry::Registry};
 use proto::{
     auth::ticket::Grant,
@@ -77,7 +74,7 @@ pub async fn gather(gateway: &Gateway) -> Snapshot {
     Snapshot {
         requests: gateway.requests.counts(),
         connections: gateway.connections.get(),
-        access_log_dropped: gateway.access_log.as_ref().map(AccessLog::dropped),
+        access_log_dropped: gateway.access_log.dropped(),
         nodes: snapshots,
         shards: gateway.catalog.shard_map().shards.clone(),
     }

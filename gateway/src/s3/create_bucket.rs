@@ -12,7 +12,6 @@ use crate::{
     request::{Request, authorise},
 };
 use proto::{
-    digest::checksum::ChecksumType,
     error::{ErrorCode, S3Error},
     s3::{name::BucketName, properties::BucketProperties, xml_read},
 };
@@ -32,7 +31,7 @@ pub async fn serve(request: &Request<'_>, connection: &mut Connection, body: &mu
         )
         .await?;
     xml_read::create_bucket_configuration(&bytes)?;
-    let properties = BucketProperties::new(ChecksumType::Md5);
+    let properties = gateway.live.s3_bucket_properties();
     match make(gateway, &request.caller, name, properties).await {
         // Making one's own bucket again succeeds in us-east-1 and is a conflict elsewhere (CreateBucket's API page).
         Err(error) if error.code == ErrorCode::BucketAlreadyOwnedByYou && request.caller.region == DEFAULT_REGION => {}

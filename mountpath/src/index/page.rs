@@ -54,7 +54,9 @@ pub(crate) fn page(
 ) -> Result<ListPage, DatabaseError> {
     match query.scope {
         ListScope::Objects => objects(reader, bucket, query, overlays, rows),
-        ListScope::Newest | ListScope::Versions { .. } => version_page::page(reader, bucket, query, overlays, rows),
+        ListScope::Newest | ListScope::NewestVersions | ListScope::Versions { .. } => {
+            version_page::page(reader, bucket, query, overlays, rows)
+        }
         ListScope::Uploads { .. } => uploads(reader, bucket, query, overlays),
     }
 }

@@ -109,7 +109,8 @@ impl<'a> Versions<'a> {
         marker: Option<VersionId>,
         rows: &mut Vec<ListedRow>,
     ) -> Result<ScanStep, DatabaseError> {
-        let newest_only = matches!(builder.scope(), ListScope::Newest);
+        let scope = builder.scope();
+        let newest_only = matches!(scope, ListScope::Newest | ListScope::NewestVersions);
         let with_details = builder.with_details();
         let null = self.null_candidate(key)?;
         let mut numbered = self.numbered_candidate(key)?;
@@ -154,7 +155,7 @@ impl<'a> Versions<'a> {
                     true => Some(held.listed_with_details(key, rows)?),
                     false => None,
                 };
-                if newest_only {
+                if scope == ListScope::Newest {
                     return Ok(ListEntry::Object(match detailed {
                         Some(object) => object,
                         None => held.listed(key)?,

@@ -20,18 +20,16 @@ use crate::{
 use std::{
     cell::Cell,
     rc::{Rc, Weak},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// Starts the background work of a shard; it ends with the shard.
-pub fn start(store: &Rc<ShardStore>, scrub_interval: Option<Duration>) {
+pub fn start(store: &Rc<ShardStore>) {
     let weak = Rc::downgrade(store);
     spawn(merge_when_due(Weak::clone(&weak)));
     spawn_background(tidy(Weak::clone(&weak)));
     spawn_background(sweep_once(Weak::clone(&weak)));
-    if let Some(interval) = scrub_interval {
-        spawn_background(scrub_now_and_then(weak, interval));
-    }
+    spawn_background(scrub_now_and_then(weak));
 }
 
 /// Merges are light on the core, and appends wait for late ones: they have a task of their own.
@@ -111,10 +109,14 @@ async fn sweep_once(store: Weak<ShardStore>) {
     }
 }
 
-async fn scrub_now_and_then(store: Weak<ShardStore>, interval: Duration) {
+async fn scrub_now_and_then(store: Weak<ShardStore>) {
     let mut begun = Instant::now();
     while let Some(store) = store.upgrade().filter(|store| !store.is_closed()) {
-        if begun.elapsed() >= interval {
+        if store
+            .scrub_interval
+            .get()
+            .is_some_and(|interval| begun.elapsed() >= interval)
+        {
             begun = Instant::now();
             match store.scrub(|_| {}).await {
                 Ok(report) => tracing::info!(

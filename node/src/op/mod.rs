@@ -4,6 +4,7 @@ pub mod abort_multipart_upload;
 pub mod attributes;
 mod commit;
 pub mod complete_multipart_upload;
+pub mod configure;
 pub mod copy_object;
 pub mod create_multipart_upload;
 pub mod delete;

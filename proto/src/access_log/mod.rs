@@ -9,6 +9,7 @@
 //! hold signatures and tickets.
 
 pub mod queue;
+pub mod switch;
 
 use crate::{
     http::{date, percent},

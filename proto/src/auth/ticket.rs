@@ -112,6 +112,11 @@ pub enum Grant {
     },
     /// What the core counts and holds.
     Stats,
+    /// Settings that have changed: the body names them (`cluster::configure::Configure`) and has this SHA-256.
+    Configure {
+        /// SHA-256 of the request's body.
+        body_sha256: [u8; 32],
+    },
     /// An object, or a range of it, for the core that copies it.
     Read {
         /// The bucket.
@@ -303,6 +308,9 @@ impl Grant {
             Self::Stats => {
                 encoder.u8(7);
             }
+            Self::Configure { body_sha256 } => {
+                encoder.u8(11).fixed(body_sha256);
+            }
             Self::Channel { gateway } => {
                 encoder.u8(8).fixed(gateway);
             }
@@ -350,6 +358,9 @@ impl Grant {
             }),
             6 => Ok(Self::Register { node: decoder.array()? }),
             7 => Ok(Self::Stats),
+            11 => Ok(Self::Configure {
+                body_sha256: decoder.array()?,
+            }),
             8 => Ok(Self::Channel {
                 gateway: decoder.array()?,
             }),

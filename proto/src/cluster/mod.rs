@@ -1,5 +1,6 @@
 //! The cluster map, placement of keys on shards, and the messages between gateways and cores.
 
+pub mod configure;
 pub mod delete_batch;
 pub mod expiry;
 pub mod handoff;

@@ -14,8 +14,10 @@ pub enum ListScope {
     /// The objects of a bucket that never had versions.
     #[default]
     Objects,
-    /// The newest versions, where they are objects.
+    /// The newest versions, where they are objects; listed as objects.
     Newest,
+    /// The same, listed as versions.
+    NewestVersions,
     /// All versions and delete markers, the newest of a key first.
     Versions {
         /// Begin after this version of the key `start_after`; `None`: after all of them.

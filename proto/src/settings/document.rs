@@ -17,7 +17,10 @@ Sizes are bytes, or such as \"64KiB\"; times are seconds, or such as \"1h\". Fil
 /// The configuration file with every setting, each commented out at its default.
 pub fn template() -> String {
     let mut out = String::new();
-    for paragraph in INTRODUCTION.split('\n') {
+    for (index, paragraph) in INTRODUCTION.split("\n\n").enumerate() {
+        if index > 0 {
+            out.push_str("#\n");
+        }
         comment(&mut out, paragraph);
     }
     let mut section = "";

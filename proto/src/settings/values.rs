@@ -102,6 +102,12 @@ impl Layers {
             None => PathBuf::from(text),
         })
     }
+    /// Whether anybody gives it a value that is not empty; what is derived does not count.
+    pub fn is_said(&self, name: &str) -> bool {
+        let layers = [&self.flags, &self.environment, &self.file].into_iter();
+        let said = layers.filter_map(|layer| layer.get(name)).next();
+        said.is_some_and(|value| !value.is_empty())
+    }
     /// What does not go together, in one line.
     pub fn check(&self) -> Result<(), String> {
         let handoff = self.text(names::ROUTE_MODE) == "handoff";
@@ -123,15 +129,7 @@ impl Layers {
                  the name or address clients reach this machine by"
             ));
         }
-        // What is derived is the store's own pair.
-        let is_said = |name: &str| {
-            let layers = [&self.flags, &self.environment, &self.file].into_iter();
-            layers
-                .filter_map(|layer| layer.get(name))
-                .next()
-                .is_some_and(|file| !file.is_empty())
-        };
-        if is_said(names::SERVER_CRT) != is_said(names::SERVER_KEY) {
+        if self.is_said(names::SERVER_CRT) != self.is_said(names::SERVER_KEY) {
             return Err("net.http.server_crt and net.http.server_key belong together; set both or neither".to_owned());
         }
         Ok(())

@@ -62,6 +62,6 @@ pub fn run(args: &BucketArgs) -> Result<()> {
         BucketCommand::Ls(args) => list::list(&client, output, args),
         BucketCommand::Show(args) => show::show(&client, output, args),
         BucketCommand::Props(args) => props::run(&client, output, args),
-        BucketCommand::Rm(args) => rm::run(&client, output, args),
+        BucketCommand::Rm(args) => rm::run(client, output, args),
     }
 }

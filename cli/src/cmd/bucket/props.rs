@@ -3,7 +3,7 @@
 use super::{
     assignment::{self, to_json},
     show::property_table,
-    view::{Bucket, fetch, path},
+    view::{Bucket, explain, fetch, path},
 };
 use crate::{
     bucket_name::BucketName,
@@ -80,7 +80,9 @@ pub fn run(client: &Client, output: OutputArgs, args: &PropsArgs) -> Result<()> 
 fn set(client: &Client, output: OutputArgs, args: &PropsArgs) -> Result<()> {
     let assignments = assignment::parse(&args.assignments)?;
     let body = json!({"properties": to_json(&assignments)});
-    let answer: Value = client.send_for(&Method::PATCH, &path(&args.bucket), &[], Some(&body))?;
+    let answer: Value = client
+        .send_for(&Method::PATCH, &path(&args.bucket), &[], Some(&body))
+        .map_err(|error| explain(error, &args.bucket))?;
     if output.is_json() {
         return output::json(&answer);
     }

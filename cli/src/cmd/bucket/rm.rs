@@ -1,15 +1,15 @@
 //! `corelane bucket rm`.
 
-use super::view::{Bucket, fetch, path};
+use super::view::{explain, fetch, path};
 use crate::{
     bucket_name::BucketName,
     client::Client,
-    cmd::list::pages::{Listing, Pages},
     error::{CliError, Result},
+    interrupt::Interrupt,
     output::{self, OutputArgs, confirm, printable},
+    s3::{CallResult, Doomed, Failure, Store},
 };
 use clap::Args;
-use proto::http::percent;
 use reqwest::Method;
 use serde_json::json;
 
@@ -35,17 +35,21 @@ pub struct RmArgs {
 }
 
 /// Runs the command.
-pub fn run(client: &Client, output: OutputArgs, args: &RmArgs) -> Result<()> {
+pub fn run(client: Client, output: OutputArgs, args: &RmArgs) -> Result<()> {
+    let store = Store::new(client, Interrupt::listen()?);
     for bucket in &args.buckets {
         let mut removed = 0;
         if args.force {
+            // Nobody is asked about a bucket that is not there.
+            fetch(store.client(), bucket)?;
             let question = format!("Remove {bucket} with all its objects?");
             if !args.yes && !confirm(&question)? {
                 return Err(CliError::failed(format!("{bucket} is left as it is")));
             }
-            removed = empty(client, bucket)?;
+            removed = empty(&store, bucket).map_err(|failure| failure.into_error(store.client(), bucket.as_str()))?;
         }
-        client
+        store
+            .client()
             .send(&Method::DELETE, &path(bucket), &[], None)
             .map_err(|error| explain(error, bucket))?;
         match (output.is_json(), removed) {
@@ -59,37 +63,30 @@ pub fn run(client: &Client, output: OutputArgs, args: &RmArgs) -> Result<()> {
     Ok(())
 }
 
-fn explain(error: CliError, bucket: &BucketName) -> CliError {
-    match error {
-        CliError::Failed(message) if message.starts_with("BucketNotEmpty") => CliError::Failed(format!(
-            "{message} `corelane bucket rm {bucket} --force` removes its objects too"
-        )),
-        error => error,
-    }
-}
-
-/// Removes all versions of all objects; how many they were.
-fn empty(client: &Client, bucket: &BucketName) -> Result<u64> {
-    let has_versions = Bucket::of(&fetch(client, bucket)?)?.versioning != "Unversioned";
+/// Removes all versions of all objects, and delete markers; how many they were.
+fn empty(store: &Store, bucket: &BucketName) -> CallResult<u64> {
     let mut removed = 0;
-    let listing = Listing {
-        versions: has_versions,
-        ..Listing::default()
-    };
-    let mut pages = Pages::new(client, bucket, listing);
-    while let Some(page) = pages.next()? {
-        for object in &page.objects {
-            let path = format!("/v1/objects/{bucket}/{}", percent::encode(object.name.as_bytes(), true));
-            let version = [("versionId", object.version.as_str())];
-            let query = if has_versions { version.as_slice() } else { &[] };
-            client.send(&Method::DELETE, &path, query, None).map_err(|error| {
-                CliError::failed(format!(
-                    "cannot remove {bucket}/{}: {error}; {removed} others are removed",
-                    printable(&object.name)
-                ))
-            })?;
-            removed += 1;
+    store.list_versions(bucket, "", |page| {
+        store.interrupt().check()?;
+        let doomed: Vec<Doomed> = page
+            .into_iter()
+            .map(|listed| Doomed {
+                key: listed.key,
+                version: Some(listed.version),
+            })
+            .collect();
+        if doomed.is_empty() {
+            return Ok(());
         }
-    }
+        let deletion = store.delete(bucket, &doomed)?;
+        if let Some((key, code, message)) = deletion.failed.first() {
+            return Err(Failure::Plain(CliError::failed(format!(
+                "cannot remove {bucket}/{}: {code}: {message}; {removed} others are removed",
+                printable(key)
+            ))));
+        }
+        removed += u64::try_from(doomed.len()).unwrap_or(u64::MAX);
+        Ok(())
+    })?;
     Ok(removed)
 }

@@ -1,6 +1,11 @@
 //! A bucket as the store describes it, and the calls that fetch and change it.
 
-use crate::{bucket_name::BucketName, client::Client, error::Result, output::time};
+use crate::{
+    bucket_name::BucketName,
+    client::Client,
+    error::{CliError, Result},
+    output::time,
+};
 use proto::s3::properties::Property;
 use reqwest::Method;
 use serde::Deserialize;
@@ -71,7 +76,22 @@ pub fn path(bucket: &BucketName) -> String {
 
 /// A bucket's description.
 pub fn fetch(client: &Client, bucket: &BucketName) -> Result<Value> {
-    client.send_for(&Method::GET, &path(bucket), &[], None)
+    client
+        .send_for(&Method::GET, &path(bucket), &[], None)
+        .map_err(|error| explain(error, bucket))
+}
+
+/// What to do about a refusal, in this program's words.
+pub fn explain(error: CliError, bucket: &BucketName) -> CliError {
+    match error {
+        CliError::NotFound(message) if message.starts_with("NoSuchBucket") => CliError::NotFound(format!(
+            "there is no bucket {bucket}; `corelane ls` lists them, and `corelane bucket create {bucket}` makes it"
+        )),
+        CliError::Failed(message) if message.starts_with("BucketNotEmpty") => CliError::Failed(format!(
+            "{bucket} is not empty; `corelane bucket rm {bucket} --force` removes its objects too"
+        )),
+        error => error,
+    }
 }
 
 /// The descriptions of all buckets of the caller.

@@ -8,7 +8,7 @@ mod view;
 
 use crate::{
     client::{Client, GlobalArgs},
-    error::{CliError, Result},
+    error::Result,
 };
 use clap::{Args, Subcommand};
 
@@ -20,8 +20,8 @@ Examples:
   corelane key rotate AKEXAMPLE                        A new key for the same user; AKEXAMPLE works until it is removed
   corelane key rm AKEXAMPLE
 
-A bucket belongs to the user who made it; other users get AccessDenied. Only the store's first key may manage keys.
-It is read from --data DIR (control/credentials.json), or from CORELANE_ACCESS_KEY and CORELANE_SECRET_KEY.";
+A bucket belongs to the user who made it; other users get AccessDenied. Keys are managed by the user root, whom the
+store's first key belongs to. It is read from --data DIR (control/credentials.json), or from CORELANE_ACCESS_KEY and CORELANE_SECRET_KEY.";
 
 /// The flags of `corelane key`.
 #[derive(Args)]
@@ -50,16 +50,10 @@ enum KeyCommand {
 pub fn run(args: &KeyArgs) -> Result<()> {
     let client = Client::new(&args.global.connection)?;
     let output = args.global.output;
-    let result = match &args.command {
+    match &args.command {
         KeyCommand::Create(args) => create::run(&client, output, args),
         KeyCommand::Ls => ls::run(&client, output),
         KeyCommand::Rotate(args) => rotate::run(&client, output, args),
         KeyCommand::Rm(args) => rm::run(&client, output, args),
-    };
-    result.map_err(|error| match error {
-        CliError::Denied(message) if message.starts_with("AccessDenied") => {
-            CliError::Denied(format!("{message}; only the store's first key may manage keys"))
-        }
-        error => error,
-    })
+    }
 }

@@ -42,10 +42,10 @@ pub fn run(client: &Client, output: OutputArgs, args: &RotateArgs) -> Result<()>
             "there is no access key {old_access_key}; `corelane key ls` lists them"
         )));
     };
-    if args.remove_old && client.access_key() == old_access_key {
+    if args.remove_old && old.is_first() {
         return Err(CliError::failed(format!(
-            "{old_access_key} is the store's first key, which signs this request; it is replaced in the store's \
-             DIR/control/credentials.json, as `corelane key rotate --help` says"
+            "{old_access_key} is the store's first key, which only its credentials file replaces: see \
+             `corelane key rotate --help`"
         )));
     }
     let mut body = json!({"user": old.user});
@@ -58,7 +58,8 @@ pub fn run(client: &Client, output: OutputArgs, args: &RotateArgs) -> Result<()>
         let new: Key = parse_answer(answer.clone())?;
         output::line(&format!("{}\n\nThe secret key is not shown again.", new.text()))?;
     }
-    let removes = match (args.remove_old, args.keep_old || output.is_json()) {
+    let keeps = args.keep_old || output.is_json() || old.is_first();
+    let removes = match (args.remove_old, keeps) {
         (true, _) => true,
         (false, true) => false,
         (false, false) => ask(&format!("Remove {old_access_key} now?"))?.unwrap_or(false),
@@ -78,6 +79,9 @@ pub fn run(client: &Client, output: OutputArgs, args: &RotateArgs) -> Result<()>
     removed?;
     output::line(&match removes {
         true => format!("Removed {old_access_key}."),
+        false if old.is_first() => {
+            format!("{old_access_key}, the store's first key, works until its credentials file is replaced: see --help")
+        }
         false => format!("{old_access_key} works until you remove it: corelane key rm {old_access_key}"),
     })
 }

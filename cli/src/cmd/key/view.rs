@@ -1,6 +1,10 @@
 //! A key as the store describes it, and the calls that fetch, make and remove one.
 
-use crate::{client::Client, error::Result, output::pairs};
+use crate::{
+    client::Client,
+    error::Result,
+    output::{pairs, time},
+};
 use proto::http::{date, percent};
 use reqwest::Method;
 use serde::Deserialize;
@@ -36,12 +40,17 @@ pub struct Keys {
 }
 
 impl Key {
-    /// When it was made, in ISO 8601; the first key comes from a file, without a date.
+    /// When it was made, in ISO 8601; `-` for the first key.
     pub fn created(&self) -> String {
         match self.created.as_str() {
-            Some(text) if text != date::iso8601(0) => text.to_owned(),
+            Some(text) if !self.is_first() => time(text),
             _ => "-".to_owned(),
         }
+    }
+
+    /// Whether it is the store's first key, which comes from a file, without a date.
+    pub fn is_first(&self) -> bool {
+        self.created.as_str().is_none_or(|text| text == date::iso8601(0))
     }
 
     /// All of it, a line each.

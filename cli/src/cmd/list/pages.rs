@@ -1,6 +1,8 @@
 //! A bucket's objects, page by page, over `/v1/buckets/{bucket}/objects`.
 
-use crate::{bucket_name::BucketName, client::Client, error::Result, limits::LIST_PAGE_KEYS};
+use crate::{
+    bucket_name::BucketName, client::Client, cmd::bucket::view::explain, error::Result, limits::LIST_PAGE_KEYS,
+};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +118,10 @@ impl<'a> Pages<'a> {
             query.push(("continuation", continuation));
         }
         let path = format!("/v1/buckets/{}/objects", self.bucket);
-        let page: Page = self.client.send_for(&Method::GET, &path, &query, None)?;
+        let page: Page = self
+            .client
+            .send_for(&Method::GET, &path, &query, None)
+            .map_err(|error| explain(error, self.bucket))?;
         if let Some(limit) = &mut self.listing.limit {
             let got = page.objects.len().saturating_add(page.prefixes.len());
             *limit = limit.saturating_sub(u64::try_from(got).unwrap_or(u64::MAX));

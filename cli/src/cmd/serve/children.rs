@@ -78,7 +78,7 @@ struct Running {
 /// What a wait may report.
 enum Event {
     Signal,
-    /// SIGHUP, where it asks for something.
+    /// SIGHUP.
     Hangup,
     Ended(Role, ExitStatus),
     Ready(Role, String),
@@ -110,17 +110,18 @@ pub fn find_beside_me(program: &str) -> Result<PathBuf> {
 }
 
 impl Children {
-    /// From here on SIGINT and SIGTERM are events, not the end of the process; SIGHUP too if the children read their
-    /// certificate again at it.
-    pub fn new(reload: bool) -> Result<Self> {
-        let hangup: &[i32] = if reload { &[signal_hook::consts::SIGHUP] } else { &[] };
+    /// From here on SIGINT and SIGTERM are events, not the end of the process; SIGHUP too: it has the children read their
+    /// certificate and open their access log again.
+    pub fn new() -> Result<Self> {
+        // Asked first: taking the signal over takes what `nohup` did away.
+        let outlives_terminal = ignores_hangup();
         let (signals, _) = events_of(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])?;
-        let (hangups, hangup_writer) = events_of(hangup)?;
+        let (hangups, hangup_writer) = events_of(&[signal_hook::consts::SIGHUP])?;
         Ok(Self {
             signals,
             hangups,
             _hangup_writer: hangup_writer,
-            has_terminal: has_terminal(),
+            has_terminal: has_terminal() && !outlives_terminal,
             running: Vec::new(),
         })
     }
@@ -183,7 +184,7 @@ impl Children {
         loop {
             match self.next_event(None).map_err(cannot_watch)? {
                 Event::Signal => return Ok(()),
-                // The terminal was closed: with it the store ends, as without TLS.
+                // The terminal was closed: with it the store ends.
                 Event::Hangup if self.has_terminal && !has_terminal() => return Ok(()),
                 Event::Hangup => {
                     self.signal(Role::Gateway, Signal::HUP);
@@ -360,6 +361,14 @@ fn events_of(signals: &[i32]) -> Result<(UnixStream, UnixStream)> {
         signal_hook::low_level::pipe::register(signal, writer).map_err(cannot_watch)?;
     }
     Ok((events, writer))
+}
+
+/// Whether this process was started to outlive its terminal.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // SIGHUP is the first.
+    ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
 }
 
 /// Whether this process belongs to a terminal that is there.

@@ -44,7 +44,7 @@ pub struct DataDirs {
 pub struct RunningStore {
     /// Its process id.
     pub pid: i32,
-    /// Whether SIGHUP makes it read its certificate again; otherwise SIGHUP is its end.
+    /// Whether it has a certificate that SIGHUP makes it read again.
     pub reloads: bool,
 }
 

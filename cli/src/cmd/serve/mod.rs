@@ -8,24 +8,25 @@ pub mod data_dir;
 mod health;
 mod kernel;
 mod ready;
+mod settings;
 mod tls;
 
-use crate::{
-    error::{CliError, Result},
-    limits::{CORES_MAX, DEFAULT_PORT},
-};
+use crate::error::{CliError, Result};
 use banner::Banner;
 use children::{Children, Interrupted, Role};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use data_dir::DataDirs;
+use proto::{
+    limits::CORE_COUNT_MAX,
+    settings::{names, values::Layers},
+};
 use ready::{GatewayReady, NodeReady};
 use std::{
-    ffi::OsStr,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     path::PathBuf,
     process::Command,
 };
-use tls::{Tls, TlsArgs};
+use tls::Tls;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,45 +35,53 @@ Examples:
   corelane serve --host 0.0.0.0 --advertise store.example.org
   corelane serve --tls
   corelane serve --tls-cert server.pem --tls-key server.key
-  CORELANE_ACCESS_KEY=me CORELANE_SECRET_KEY=only-for-me corelane serve
+  CORELANE_ACCESS_KEY=owner CORELANE_SECRET_KEY=only-for-me corelane serve
 
 The first start makes credentials, keeps them in DIR/control/credentials.json (0600) and prints them with lines to
 paste for s3cmd, aws, boto3 and curl. CORELANE_ACCESS_KEY and CORELANE_SECRET_KEY set them instead; later starts keep
 what the store has. CORELANE_LOG filters the log, such as CORELANE_LOG=debug (default: info).";
 
-/// The flags of `corelane serve`.
+/// The flags of `corelane serve`. What they are `None` of, environment variables, the configuration file and defaults say.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ServeArgs {
     /// A directory on one disk, made if missing; repeat it for more disks. The set must stay the same from then on
     #[arg(long, value_name = "DIR", default_value = "./corelane-data")]
     data: Vec<PathBuf>,
-    /// The address to listen on: an IP address or a name of this machine
-    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
-    host: String,
-    /// The gateway's port; the cores' ports follow it. 0 picks free ones and prints them
-    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
-    port: u16,
+    /// The configuration file [default: control/corelane.toml in the first --data directory, made at the first start]
+    #[arg(long, value_name = "FILE", env = settings::FILE_VARIABLE)]
+    config: Option<PathBuf>,
+    /// Any setting of the configuration file; repeat it for more. `corelane config template` lists them
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// The address to listen on: an IP address or a name of this machine [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// The gateway's port; the cores' ports follow it. 0 picks free ones and prints them [default: 51080]
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
     /// How many cores serve data, each with a port and a thread of its own [default: all]
     #[arg(long, value_name = "N")]
-    cores: Option<usize>,
+    cores: Option<String>,
     /// Verify nothing: everyone may do everything
     #[arg(long)]
     anonymous: bool,
     /// Take AWS Signature Version 2 as well, for old clients: it is weak
     #[arg(long)]
     allow_sigv2: bool,
-    /// How object requests reach their core
-    #[arg(long, value_name = "HOW", default_value = "auto")]
-    route: Route,
+    /// How object requests reach their core. auto: the client's connection is passed to it; where that cannot be, those that
+    /// follow are redirected, and the gateway stands between the rest. handoff: passed, else between. redirect: always.
+    /// proxy: always between [default: auto]
+    #[arg(long, value_name = "HOW", value_parser = ["auto", "handoff", "redirect", "proxy"])]
+    route: Option<String>,
     /// Keep clients' connections with the gateway: --route auto then redirects or proxies
     #[arg(long)]
     no_handoff: bool,
     /// The host clients are redirected to; needed for redirects when --host is a wildcard such as 0.0.0.0
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
-    /// A domain below which hosts are buckets, as in http://BUCKET.NAME:PORT/KEY; repeat it for several
-    #[arg(long = "domain", value_name = "NAME", default_value = "localhost")]
+    /// A domain below which hosts are buckets, as in http://BUCKET.NAME:PORT/KEY; repeat it for several [default: localhost]
+    #[arg(long = "domain", value_name = "NAME")]
     domains: Vec<String>,
     /// Serve buckets that have a website configuration as web sites, to everyone, as http://BUCKET.NAME:PORT/ for each
     /// --domain. 0 picks a free port and prints it
@@ -80,91 +89,39 @@ pub struct ServeArgs {
     website_port: Option<u16>,
     /// A TOML file that says which further clients are redirected, or not; see corelane-gateway --print-redirect-table
     #[arg(long, value_name = "FILE")]
-    redirect_table: Option<PathBuf>,
+    redirect_table: Option<String>,
     /// Write down every request, a line each, in a file; `-` is standard error. SIGHUP has the file opened again
     #[arg(long, value_name = "FILE")]
-    access_log: Option<PathBuf>,
-    /// How the access log is written
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    access_log_format: LogFormat,
-    /// How many seconds a day of a lifecycle rule has; fewer, and a test sees objects expire
-    #[arg(long, value_name = "N", default_value_t = 86400, value_parser = clap::value_parser!(u32).range(1..))]
-    lifecycle_day_seconds: u32,
+    access_log: Option<String>,
+    /// How the access log is written: fields between spaces, or an object a line [default: text]
+    #[arg(long, value_name = "FORMAT", value_parser = ["text", "json"])]
+    access_log_format: Option<String>,
+    /// How many seconds a day of a lifecycle rule has; fewer, and a test sees objects expire [default: 86400]
+    #[arg(long, value_name = "N")]
+    lifecycle_day_seconds: Option<String>,
     /// When an upload is answered: `sync` when it survives a power failure, `none` when the operating system has it
-    #[arg(long, value_name = "WHEN", default_value = "sync")]
-    durability: Durability,
-    #[command(flatten)]
-    tls: TlsArgs,
+    /// [default: sync]
+    #[arg(long, value_name = "WHEN", value_parser = ["sync", "none"])]
+    durability: Option<String>,
+    /// Speak HTTPS on every port, with a certificate that the first start makes (DIR/control/tls/cert.pem)
+    #[arg(long)]
+    tls: bool,
+    /// Speak HTTPS with this certificate: a PEM file. SIGHUP reads it again
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<String>,
+    /// The key of --tls-cert: a PEM file without a passphrase
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<String>,
     /// Print one line `READY {"port":..,"core_ports":[..],"pid":..}` for programs in place of the text for people
     #[arg(long)]
     json: bool,
 }
 
-/// When an upload is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Durability {
-    /// When it is on the disk
-    Sync,
-    /// When the operating system has it; what came last is lost with the power
-    None,
-}
-
-/// How the access log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Fields between spaces
-    Text,
-    /// A JSON object a line
-    Json,
-}
-
-impl ServeArgs {
-    /// The access log's flags, which gateway and node have in common.
-    fn access_log_flags(&self) -> Vec<&OsStr> {
-        let Some(file) = &self.access_log else {
-            return Vec::new();
-        };
-        let format = match self.access_log_format {
-            LogFormat::Text => "text",
-            LogFormat::Json => "json",
-        };
-        [
-            "--access-log".as_ref(),
-            file.as_os_str(),
-            "--access-log-format".as_ref(),
-            format.as_ref(),
-        ]
-        .into()
-    }
-}
-
-/// How object requests reach the core that owns the object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Route {
-    /// Pass the client's connection to the core; where that cannot be, redirect those that follow, proxy the rest
-    Auto,
-    /// Pass the client's connection to the core; where that cannot be, proxy
-    Handoff,
-    /// Always answer with a redirect to the core
-    Redirect,
-    /// Always carry the data through the gateway
-    Proxy,
-}
-
-impl Route {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Handoff => "handoff",
-            Self::Redirect => "redirect",
-            Self::Proxy => "proxy",
-        }
-    }
-}
-
-/// What the flags come down to once they are checked.
+/// What the settings come down to once they are checked.
 struct Plan {
     address: IpAddr,
+    port: u16,
+    website_port: Option<u16>,
     cores: usize,
     /// Where clients are redirected to; `None`: nowhere.
     advertise: Option<String>,
@@ -172,7 +129,8 @@ struct Plan {
 
 /// Serves until a signal (success) or until a process of the store ends (failure).
 pub fn run(args: &ServeArgs) -> Result<()> {
-    let plan = plan(args)?;
+    let mut layers = settings::gather(args)?;
+    let plan = plan(&layers)?;
     let first_credentials = credentials::from_environment()?;
     let gateway = children::find_beside_me("corelane-gateway")?;
     let node = children::find_beside_me("corelane-node")?;
@@ -180,24 +138,25 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let data = DataDirs::open(&args.data)?;
     let credentials = credentials::load_or_create(&data.control, first_credentials)?;
     credentials::ensure_cluster_key(&data.control)?;
-    let tls = args.tls.prepare(&plan, &args.host, &data)?;
+    settings::make_file(&mut layers, args.config.is_some(), &data.control)?;
+    let tls = tls::prepare(&layers, &plan, &data)?;
+    settings::derive(&mut layers, &data.control, plan.advertise.as_deref());
 
-    let logs_to_file = args.access_log.as_ref().is_some_and(|file| file.as_os_str() != "-");
-    let mut children = Children::new(args.tls.is_on() || logs_to_file)?;
-    data.note_process(args.tls.is_on())?;
+    let mut children = Children::new()?;
+    data.note_process(tls.is_some())?;
     let programs = Programs { gateway, node };
-    match start(args, &plan, &data, tls.as_ref(), &programs, &mut children) {
+    match start(&layers, &plan, &data, tls.as_ref(), &programs, &mut children) {
         Ok((gateway, node)) => {
+            let domain = layers.text(names::NET_DOMAIN).split(',').next().unwrap_or("localhost");
+            let is_anonymous = layers.is_true(names::ANONYMOUS);
             let banner = Banner {
                 address: SocketAddr::new(plan.address, gateway.port),
-                website: gateway
-                    .website_port
-                    .map(|port| (port, args.domains.first().map_or("localhost", String::as_str))),
+                website: gateway.website_port.map(|port| (port, domain)),
                 advertise: plan.advertise.as_deref(),
                 core_ports: &node.ports,
                 data: &args.data,
-                credentials: (!args.anonymous).then_some(&credentials),
-                redirects_off: plan.advertise.is_none() && args.route != Route::Proxy,
+                credentials: (!is_anonymous).then_some(&credentials),
+                redirects_off: plan.advertise.is_none() && layers.text(names::ROUTE_MODE) != "proxy",
                 tls: tls.as_ref(),
             };
             if args.json {
@@ -219,46 +178,48 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     }
 }
 
-fn plan(args: &ServeArgs) -> Result<Plan> {
-    if args.route == Route::Handoff && args.no_handoff {
-        return Err(CliError::usage(
-            "--route handoff and --no-handoff contradict each other; drop one",
-        ));
-    }
-    let address = resolve(&args.host)?;
+fn plan(layers: &Layers) -> Result<Plan> {
+    let host = layers.text(names::NET_HOST);
+    let address = resolve(host)?;
     let available = std::thread::available_parallelism().map_or(1, usize::from);
-    let cores = args.cores.unwrap_or(available);
-    if cores == 0 || cores > available.min(CORES_MAX) {
-        return Err(CliError::usage(format!(
-            "--cores {cores}: this process may use {available} cores, so give a number from 1 to {available}"
-        )));
-    }
-    if args.port != 0 && usize::from(u16::MAX - args.port) < cores {
-        return Err(CliError::usage(format!(
-            "--port {}: the {cores} core ports that follow it would be above 65535; choose a lower port",
-            args.port
-        )));
-    }
-    let advertise = match &args.advertise {
-        Some(host) => Some(check_advertised(host)?),
-        None if address.is_unspecified() => None,
-        None => Some(args.host.trim_matches(['[', ']']).to_owned()),
+    let cores = match layers.text(names::NODE_CORES) {
+        "all" => available,
+        number => number.parse().unwrap_or(0),
     };
-    let first = usize::from(args.port);
+    let most = available.min(usize::try_from(CORE_COUNT_MAX).unwrap_or(usize::MAX));
+    if cores == 0 || cores > most {
+        return Err(CliError::usage(format!(
+            "--cores {cores} (node.cores): this process may use {available} cores, so give a number from 1 to {most}"
+        )));
+    }
+    let port: u16 = layers.number(names::NET_PORT).unwrap_or_default();
+    if port != 0 && usize::from(u16::MAX - port) < cores {
+        return Err(CliError::usage(format!(
+            "--port {port} (net.port): the {cores} core ports that follow it would be above 65535; choose a lower port"
+        )));
+    }
+    let advertise = match layers.text(names::NET_ADVERTISE) {
+        "" if address.is_unspecified() => None,
+        "" => Some(host.trim_matches(['[', ']']).to_owned()),
+        advertised => Some(check_advertised(advertised)?),
+    };
+    let website_port = layers.number(names::NET_WEBSITE_PORT);
+    let first = usize::from(port);
     let taken = first..=first + cores;
-    if args.port != 0 && args.website_port.is_some_and(|port| taken.contains(&usize::from(port))) {
+    if port != 0 && website_port.is_some_and(|port: u16| taken.contains(&usize::from(port))) {
         return Err(CliError::usage(
-            "--website-port is one of the ports of the gateway and the cores; choose another",
+            "--website-port (net.website_port) is one of the ports of the gateway and the cores; choose another",
         ));
     }
-    if args.route == Route::Redirect && advertise.is_none() {
+    if layers.text(names::ROUTE_MODE) == "redirect" && advertise.is_none() {
         return Err(CliError::usage(format!(
-            "--route redirect with --host {} needs --advertise HOST: the name or address clients reach this machine by",
-            args.host
+            "--route redirect with --host {host} needs --advertise HOST: the name or address clients reach this machine by"
         )));
     }
     Ok(Plan {
         address,
+        port,
+        website_port,
         cores,
         advertise,
     })
@@ -311,7 +272,7 @@ struct Programs {
 }
 
 fn start(
-    args: &ServeArgs,
+    layers: &Layers,
     plan: &Plan,
     data: &DataDirs,
     tls: Option<&Tls>,
@@ -327,34 +288,17 @@ fn start(
     let mut gateway = Command::new(&programs.gateway);
     gateway
         .arg("--listen")
-        .arg(SocketAddr::new(plan.address, args.port).to_string())
+        .arg(SocketAddr::new(plan.address, plan.port).to_string())
         .arg("--state")
         .arg(data.control.join("gateway"))
         .arg("--cluster-key-file")
         .arg(data.control.join(credentials::CLUSTER_KEY_FILE))
         .arg("--credentials-file")
-        .arg(data.control.join(credentials::CREDENTIALS_FILE))
-        .args(["--route", args.route.as_str()]);
-    if args.anonymous {
-        gateway.arg("--anonymous");
-    }
-    gateway.args(["--lifecycle-day-seconds", &args.lifecycle_day_seconds.to_string()]);
-    if let Some(port) = args.website_port {
+        .arg(data.control.join(credentials::CREDENTIALS_FILE));
+    settings::for_gateway(layers, &mut gateway)?;
+    if let Some(port) = plan.website_port {
         let listen = SocketAddr::new(plan.address, port).to_string();
         gateway.args(["--website-listen", &listen]);
-    }
-    if args.no_handoff {
-        gateway.arg("--no-handoff");
-    }
-    if args.allow_sigv2 {
-        gateway.arg("--allow-sigv2");
-    }
-    if let Some(file) = &args.redirect_table {
-        gateway.arg("--redirect-table").arg(file);
-    }
-    gateway.args(args.access_log_flags());
-    for domain in &args.domains {
-        gateway.args(["--domain", domain]);
     }
     certificate(&mut gateway);
     children.spawn(Role::Gateway, gateway)?;
@@ -365,17 +309,14 @@ fn start(
     for path in &data.paths {
         node.arg("--mountpath").arg(path);
     }
-    let first_core_port = if args.port == 0 { 0 } else { args.port.saturating_add(1) };
+    let first_core_port = if plan.port == 0 { 0 } else { plan.port.saturating_add(1) };
     node.args(["--host", &plan.address.to_string()])
         .args(["--port", &first_core_port.to_string()])
         .args(["--cores", &plan.cores.to_string()])
         .arg("--cluster-key-file")
         .arg(data.control.join(credentials::CLUSTER_KEY_FILE))
         .args(["--gateway", &reachable.to_string()]);
-    node.args(args.access_log_flags());
-    if args.durability == Durability::None {
-        node.args(["--durability", "none"]);
-    }
+    settings::for_node(layers, &mut node);
     if let Some(host) = &plan.advertise {
         node.args(["--advertise", host]);
     }

@@ -11,24 +11,15 @@ use crate::{
     limits::CERTIFICATE_WARNING,
     private_file,
 };
-use clap::Args;
-use proto::tls::{identity::certificates, settings::pinned_client};
+use proto::{
+    settings::{names, values::Layers},
+    tls::{identity::certificates, settings::pinned_client},
+};
 use rustls::ClientConfig;
-use std::{path::PathBuf, sync::Arc};
-
-/// The flags about HTTPS.
-#[derive(Args)]
-pub struct TlsArgs {
-    /// Speak HTTPS on every port, with a certificate that the first start makes (DIR/control/tls/cert.pem)
-    #[arg(long)]
-    tls: bool,
-    /// Speak HTTPS with this certificate: a PEM file. SIGHUP reads it again
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-    /// The key of --tls-cert: a PEM file without a passphrase
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-}
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// HTTPS as it is served.
 pub struct Tls {
@@ -38,27 +29,22 @@ pub struct Tls {
     pub said: Description,
 }
 
-impl TlsArgs {
-    /// Whether HTTPS is asked for.
-    pub fn is_on(&self) -> bool {
-        self.tls || self.tls_cert.is_some()
+/// The certificate, made if need be; `None` without HTTPS.
+pub fn prepare(layers: &Layers, plan: &Plan, data: &DataDirs) -> Result<Option<Tls>> {
+    if !layers.is_true(names::USE_HTTPS) {
+        return Ok(None);
     }
-
-    /// The certificate, made if need be; `None` without HTTPS.
-    pub fn prepare(&self, plan: &Plan, host: &str, data: &DataDirs) -> Result<Option<Tls>> {
-        let files = match (&self.tls_cert, &self.tls_key) {
-            (Some(certificate), Some(key)) => CertificateFiles {
-                certificate: absolute(certificate)?,
-                key: absolute(key)?,
-            },
-            _ if self.tls => own(plan, host, data)?,
-            _ => return Ok(None),
-        };
-        files.check()?;
-        let said = files.describe()?;
-        warn(&files, &said, plan);
-        Ok(Some(Tls { files, said }))
-    }
+    let files = match (layers.file_of(names::SERVER_CRT), layers.file_of(names::SERVER_KEY)) {
+        (Some(certificate), Some(key)) => CertificateFiles {
+            certificate: absolute(&certificate)?,
+            key: absolute(&key)?,
+        },
+        _ => own(plan, layers.text(names::NET_HOST), data)?,
+    };
+    files.check()?;
+    let said = files.describe()?;
+    warn(&files, &said, plan);
+    Ok(Some(Tls { files, said }))
 }
 
 impl Tls {
@@ -113,6 +99,6 @@ fn warn(files: &CertificateFiles, said: &Description, plan: &Plan) {
     }
 }
 
-fn absolute(path: &PathBuf) -> Result<PathBuf> {
+fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| CliError::failed(format!("{}: {error}", path.display())))
 }

@@ -6,15 +6,8 @@ use super::{
     wanted::{self, WantedProperties},
 };
 use crate::{bucket_properties, request::bucket_in_use, s3::create_bucket};
-use proto::{
-    digest::checksum::ChecksumType,
-    error::S3Error,
-    s3::{name::BucketName, properties::BucketProperties},
-};
+use proto::{error::S3Error, s3::name::BucketName};
 use serde::Deserialize;
-
-/// What buckets get that are made here and ask for nothing else.
-const CHECKSUM_TYPE: ChecksumType = ChecksumType::Xxhash;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,8 +21,11 @@ struct CreateBucket {
 pub async fn serve(call: &Call<'_>) -> Result<Reply, S3Error> {
     let wanted: CreateBucket = call.json()?;
     let name = BucketName::parse(&wanted.name)?;
-    let properties = bucket_properties::set(BucketProperties::new(CHECKSUM_TYPE), &wanted::read(&wanted.properties)?)
-        .map_err(|error| bucket_properties::refused(&error))?;
+    let properties = bucket_properties::set(
+        call.gateway.live.native_bucket_properties(),
+        &wanted::read(&wanted.properties)?,
+    )
+    .map_err(|error| bucket_properties::refused(&error))?;
     create_bucket::make(call.gateway, call.caller()?, &name, properties).await?;
     let bucket = bucket_in_use(call.gateway, name.as_str())?;
     Ok(Reply::json(201, &BucketView::from(&*bucket)))

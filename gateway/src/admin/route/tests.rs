@@ -24,6 +24,15 @@ fn paths_find_their_routes() {
     assert_eq!(found("POST", "/v1/health"), "405 GET, HEAD");
     assert_eq!(found("DELETE", "/v1/keys/a%2Fb"), "DELETE /v1/keys/{access_key} a%2Fb");
     assert_eq!(found("PUT", "/v1/keys"), "405 GET, HEAD, POST");
+    let objects = "/v1/buckets/photos/objects";
+    for path in [objects.to_owned(), format!("{objects}/")] {
+        assert_eq!(found("GET", &path), "GET /v1/buckets/{bucket}/objects photos");
+    }
+    for key in ["a", "a/", "a//b/", "/", "%2F", ".."] {
+        let expected = format!("GET /v1/buckets/{{bucket}}/objects/{{key}} photos {key}");
+        let path = format!("{objects}/{key}");
+        assert_eq!(found("GET", &path), expected);
+    }
     for nothing in [
         "/v1",
         "/v1/",

@@ -175,6 +175,9 @@ impl ListScope {
                     encoder.u64(upload.0);
                 });
             }
+            Self::NewestVersions => {
+                encoder.u8(4);
+            }
         }
     }
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, WireError> {
@@ -187,6 +190,7 @@ impl ListScope {
             3 => Ok(Self::Uploads {
                 after: decoder.option(|decoder| decoder.u64().map(UploadId))?,
             }),
+            4 => Ok(Self::NewestVersions),
             _ => Err(WireError::Invalid),
         }
     }
