@@ -74,7 +74,7 @@ pub const ROUTES: &[Route] = &[
         path: "/v1/config",
         access: Access::Root,
         query: &["prefix"],
-        handler: |call| Box::pin(async { Ok(config::show(call)) }),
+        handler: |call| Box::pin(async { Ok(config::show(call).await) }),
     },
     Route {
         method: "PATCH",
