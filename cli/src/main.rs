@@ -32,6 +32,7 @@ Examples:
   corelane bucket props photos versioning.enabled=true
                                                  Keep old versions from now on
   corelane key create --user alice               A key of her own for alice
+  corelane key rotate AKEXAMPLE                  A new key in the place of an old one
   corelane config show net.http                  How HTTP is configured
   corelane cluster show                          Nodes, cores, and what they hold
 

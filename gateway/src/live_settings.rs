@@ -103,3 +103,45 @@ impl LiveSettings {
         Rc::clone(&self.relay_memory)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::LiveSettings;
+    use crate::config::RouteMode;
+    use proto::{
+        digest::checksum::ChecksumType,
+        settings::{find, names, values::Layers},
+    };
+    use std::time::Duration;
+
+    #[test]
+    fn values_get_where_they_act() {
+        let mut layers = Layers::default();
+        let live = LiveSettings::new(&layers).unwrap();
+        assert_eq!(live.native_bucket_properties().checksum_type, ChecksumType::Xxhash);
+        assert_eq!(live.s3_bucket_properties().checksum_type, ChecksumType::Md5);
+        for (name, value) in [
+            (names::READ_BUFFER_SIZE, "128KiB"),
+            (names::WRITE_BUFFER_SIZE, "16KiB"),
+            (names::ROUTE_MODE, "proxy"),
+            (names::ALLOW_SIGV2, "true"),
+            (names::LIFECYCLE_DAY_SECONDS, "1h"),
+            (names::BUCKET_CHECKSUM_TYPE, "crc32c"),
+            (names::BUCKET_VALIDATE_WARM_GET, "false"),
+        ] {
+            let value = find(name).unwrap().parse(value).unwrap();
+            layers.file.insert(name.to_owned(), value);
+        }
+        live.take(&layers);
+        let memory = live.relay_memory();
+        assert_eq!(memory.take_for_reading().unwrap().bytes.capacity(), 128 * 1024);
+        assert_eq!(memory.take_for_writing().unwrap().bytes.capacity(), 16 * 1024);
+        assert_eq!(live.route.get(), RouteMode::Proxy);
+        assert!(live.allow_sigv2.get());
+        assert_eq!(live.lifecycle_day.get(), Duration::from_secs(3600));
+        let properties = live.native_bucket_properties();
+        assert_eq!(properties.checksum_type, ChecksumType::Crc32c);
+        assert!(!properties.validate_warm_get);
+    }
+}

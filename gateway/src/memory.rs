@@ -104,8 +104,13 @@ impl RelayMemory {
         let size = self.size_max().min(bytes_max);
         let reservation = self.budget.reserve(size)?;
         let mut spare = self.spare.borrow_mut();
-        let fitting = spare.iter().position(|bytes| bytes.capacity() == size);
-        let bytes = fitting.map_or_else(|| Vec::with_capacity(size), |index| spare.swap_remove(index));
+        let is_kept = [&self.reading_bytes, &self.writing_bytes]
+            .iter()
+            .any(|kept| kept.get() == size);
+        let fitting = is_kept.then(|| spare.iter().rposition(|bytes| bytes.capacity() == size));
+        let bytes = fitting
+            .flatten()
+            .map_or_else(|| Vec::with_capacity(size), |index| spare.swap_remove(index));
         Some(RelayBuffer {
             bytes,
             memory: Rc::clone(self),

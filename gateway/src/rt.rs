@@ -40,6 +40,11 @@ pub fn spawn(future: impl Future<Output = ()> + 'static) {
     drop(monoio::spawn(future));
 }
 
+/// The output of a future that runs as a task of its own: it comes to its end even if nobody waits for it any more.
+pub async fn detached<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+    monoio::spawn(future).await
+}
+
 /// Waits.
 pub async fn sleep(time: Duration) {
     monoio::time::sleep(time).await;

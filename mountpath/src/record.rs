@@ -50,8 +50,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// Appends the record with its length, padded to 8 bytes.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the record with its length, padded to 8 bytes; returns where its fields end.
+    pub fn encode(&self, out: &mut Vec<u8>) -> usize {
         let mut fields = Encoder::new();
         let kind = match &self.action {
             Action::Put(_, placement) => placement.kind(),
@@ -75,7 +75,9 @@ impl Record {
         let length = u32::try_from(fields.len()).unwrap_or(u32::MAX);
         out.extend_from_slice(&length.to_le_bytes());
         out.extend_from_slice(&fields);
-        out.resize(out.len().next_multiple_of(8), 0);
+        let end = out.len();
+        out.resize(end.next_multiple_of(8), 0);
+        end
     }
 
     /// Decodes the record at the start of `bytes`; also returns how many bytes it takes with its padding.

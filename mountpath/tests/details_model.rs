@@ -25,7 +25,7 @@ use support::{
     store::{Body, Object, Options, Store, wait_until},
 };
 
-const SEQUENCES: u64 = 24;
+const SEQUENCES: u64 = 16;
 const STEPS: usize = 150;
 const BUCKET: BucketId = BucketId(5);
 const KEYS: [&str; 7] = ["a", "a/", "a/b", "a\0", "b/c", "b/d", "é"];
@@ -321,6 +321,44 @@ fn versions_are_accessed_one_by_one() {
         assert_eq!(listed(&store, all).await, [3000, 1000]);
         assert_eq!(listed(&store, ListScope::Newest).await, [3000]);
         wait_until("changes end", || store.engine().is_settled()).await;
+        store.close().await;
+    })
+    .unwrap();
+}
+
+/// In a batch, payloads that are written from their own buffers come last, whatever came first.
+#[test]
+fn writes_that_shared_a_batch_are_counted_again() {
+    let mut model = Model::new("details-batch", 1);
+    run(async {
+        let store = model.open().await;
+        model.put(&store, "a".to_owned()).await;
+        let mut waiting = Vec::new();
+        for body in [Body::Buffered, Body::Small, Body::Buffered, Body::Small] {
+            let object = Object::random(&mut model.generator, 50_000);
+            let change = store.prepare(&object, body).await.unwrap();
+            waiting.push((change, object));
+        }
+        let mut begun = Vec::new();
+        for (index, (change, object)) in waiting.into_iter().enumerate() {
+            if index == 2 {
+                begun.push(store.submit(BUCKET, "a", Change::Delete(VersionId::Null)));
+            }
+            begun.push(store.submit(BUCKET, "a", change));
+            let known = Known {
+                writes: 2,
+                accessed_unix_ms: object.modified_unix_ms,
+                merged_unix_ms: object.modified_unix_ms,
+            };
+            model.keys.insert("a".to_owned(), known);
+        }
+        for waiting in begun {
+            waiting.done().await.unwrap();
+        }
+        model.list(store.engine()).await;
+        store.crash().await;
+        let store = model.open().await;
+        model.list(store.engine()).await;
         store.close().await;
     })
     .unwrap();

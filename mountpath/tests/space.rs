@@ -272,3 +272,28 @@ fn a_scrub_names_what_is_damaged() {
     })
     .unwrap();
 }
+
+/// A log of small objects that are never replaced holds little but what lives, so there is nothing to compact.
+#[test]
+fn what_is_never_replaced_is_never_compacted() {
+    run(async {
+        let options = Options {
+            sync: false,
+            maintain: true,
+            ..Options::default()
+        };
+        let mut shard = Shard::new("filling", options).await;
+        for round in 0..40 {
+            let keys = (0..1000).map(|number| format!("round-{round:04}/object-{number:06}"));
+            shard.put_all(keys, 100, 101).await;
+        }
+        for _ in 0..20 {
+            sleep(Duration::from_millis(50)).await;
+        }
+        let counters = shard.store.engine().counters();
+        assert_eq!(counters.compacted_segments, 0, "{counters:?}");
+        shard.check().await;
+        shard.store.close().await;
+    })
+    .unwrap();
+}

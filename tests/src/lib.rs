@@ -16,6 +16,7 @@ pub mod matrix;
 pub mod metrics;
 pub mod multipart;
 pub mod process;
+pub mod properties;
 pub mod random;
 pub mod raw;
 pub mod relay;

@@ -87,6 +87,9 @@ fn a_reader_that_has_enough_is_no_failure() {
         "corelane bucket show many | true",
         "corelane key ls --json | true",
         "corelane cluster show | true",
+        "corelane cert make --out made | true",
+        "corelane cert --file made/cert.pem | true",
+        "corelane config show | true",
     ] {
         let ended = shell(line, &store, &clients).ok();
         assert_eq!(ended.stderr, "", "{line}: {ended}");

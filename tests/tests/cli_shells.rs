@@ -48,7 +48,7 @@ fn there_is_a_manual_page_for_every_command() {
         let page = std::fs::read_to_string(clients.home().join(format!("man1/{name}.1")))
             .unwrap_or_else(|error| panic!("{name}.1: {error}"));
         assert!(page.contains(".SH NAME"), "{name}: {page}");
-        assert!(page.contains("Examples:"), "{name}: {page}");
+        assert!(page.contains(".SH EXAMPLES"), "{name}: {page}");
     }
     // groff finds nothing to complain about, and man shows the first page with its examples and exit codes.
     let complaints = shell(
@@ -62,6 +62,7 @@ fn there_is_a_manual_page_for_every_command() {
     for text in [
         "corelane",
         "SUBCOMMANDS",
+        "EXAMPLES",
         "corelane serve --data /disk1 --data /disk2",
         "5  No store answers",
         "CORELANE_ENDPOINT",

@@ -280,9 +280,20 @@ fn wrong_changes_are_told_what_is_right_and_change_nothing() {
         pair("86400", "default")
     );
 
-    // A file that somebody broke meanwhile is not made worse.
+    // What somebody edits is told, though it acts after a restart only.
+    fs::write(file(&store), before.replace("[route]\n", "[route]\nmode = \"proxy\"\n")).unwrap();
+    let setting = shown(&store, "route.mode")["route.mode"].clone();
+    assert_eq!(
+        (&setting["value"], &setting["pending"]),
+        (&json!("auto"), &json!("proxy"))
+    );
+
+    // A file that somebody broke meanwhile is told, and not made worse.
     fs::write(file(&store), format!("{before}\n[nett]\nport = 1\n")).unwrap();
     let broken = text(&store);
+    let told = store.send(Request::new("GET", "/v1/config")).expect_status(200).text();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert!(told["file_error"].as_str().unwrap().contains("nett.port"), "{told}");
     let answer = send(&store, &json!({"set": {"route.mode": "proxy"}})).expect_status(409);
     assert!(answer.text().contains("nett.port"), "{}", answer.text());
     assert_eq!(text(&store), broken);

@@ -1,7 +1,14 @@
 //! `/v1/buckets`: buckets with properties, and whose they are.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use corelane_tests::{request::Request, rest::User, store::Store, xml};
+use corelane_tests::{
+    process::{signal, wait_for},
+    request::Request,
+    rest::User,
+    store::Store,
+    xml,
+};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 const NOTHING: Value = Value::Null;
@@ -295,4 +302,29 @@ fn an_anonymous_store_asks_nobody() {
     send("POST", "/v1/buckets", &json!({ "name": "open" })).expect(201);
     assert_eq!(names(&send("GET", "/v1/buckets", &NOTHING).expect(200)), ["open"]);
     send("DELETE", "/v1/buckets/open", &NOTHING).expect(204);
+}
+
+#[test]
+fn a_change_comes_to_its_end_without_its_client() {
+    let store = Store::start();
+    let root = User::root(&store);
+    root.call("POST", "/v1/buckets", &json!({ "name": "leaving" }))
+        .expect(201);
+    let node = store.child_pid("corelane-node");
+    signal(node, Signal::STOP);
+    let mut connection = store.connect();
+    connection.send(&root.sign(Request::new("DELETE", "/v1/buckets/leaving")).to_bytes());
+    // Its core does not answer yet, and the client is gone.
+    drop(connection);
+    wait_for("the gateway to have begun", || {
+        let health = store.send_as_is(&store.addressed(Request::new("GET", "/v1/health")));
+        (health.status > 0).then_some(())
+    });
+    signal(node, Signal::CONT);
+    // Nothing of it is left: one of its name can be made, and takes objects.
+    wait_for("the bucket to be gone", || {
+        let made = root.call("POST", "/v1/buckets", &json!({ "name": "leaving" }));
+        (made.status == 201).then_some(())
+    });
+    store.put("leaving", "key", "x");
 }

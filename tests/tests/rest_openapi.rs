@@ -164,7 +164,7 @@ fn every_operation_does_what_it_says() {
             "key" | "root" => assert_eq!(unsigned.status, 403, "{}", operation.id()),
             other => panic!("x-access is {other}"),
         }
-        if is_described(404) {
+        if is_described(404) && operation.path.contains('{') {
             let missing = root.send(request(
                 &operation.method,
                 &operation.filled(Some("nowhere")),

@@ -189,7 +189,7 @@ fn without_a_store_the_command_says_where_it_looked() {
         .unwrap();
     let endpoint = format!("http://{free}");
     let ended = clients.corelane(&["key", "ls", "--endpoint", &endpoint]);
-    assert_eq!(ended.code, 1);
+    assert_eq!(ended.code, 5);
     assert!(
         ended.stderr.starts_with("error: ") && ended.stderr.lines().count() == 1,
         "{ended}"

@@ -8,9 +8,9 @@ use crate::{
         make::{make, names_of_this_machine},
     },
     error::{CliError, Result},
+    output::{self, pairs},
 };
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets::NOTHING};
 use proto::http::date;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -28,6 +28,17 @@ Examples:
 
 Certificates made here are self-signed and good for 825 days, the most that macOS accepts. Clients are given cert.pem
 itself as what they trust: s3cmd --ca-certs, aws --ca-bundle, AWS_CA_BUNDLE, curl --cacert.";
+
+const MAKE_EXAMPLES: &str = "\
+Examples:
+  corelane cert make --out tls
+  corelane cert make --out tls --name store.example.org --name 10.0.0.7
+  corelane cert make --out tls --force            A new one in the place of one that is there";
+
+const RENEW_EXAMPLES: &str = "\
+Examples:
+  corelane cert renew
+  corelane cert renew --data /disk1 --name other.example.org";
 
 /// The flags of `corelane cert`.
 #[derive(Args)]
@@ -61,6 +72,7 @@ struct ShowArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = MAKE_EXAMPLES)]
 struct MakeArgs {
     /// Where cert.pem and key.pem are written; made if missing
     #[arg(long, value_name = "DIR")]
@@ -77,6 +89,7 @@ struct MakeArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = RENEW_EXAMPLES)]
 struct RenewArgs {
     /// The store's first data directory
     #[arg(long, value_name = "DIR", default_value = "./corelane-data")]
@@ -112,8 +125,7 @@ fn show(args: &ShowArgs) -> Result<()> {
             files.certificate
         }
     };
-    print(&path, &describe::read(&path)?, args.json);
-    Ok(())
+    print(&path, &describe::read(&path)?, args.json)
 }
 
 fn run_make(args: &MakeArgs) -> Result<()> {
@@ -132,8 +144,7 @@ fn run_make(args: &MakeArgs) -> Result<()> {
         names => names.to_vec(),
     };
     files.write(&make(&names)?)?;
-    print(&files.certificate, &files.describe()?, args.json);
-    Ok(())
+    print(&files.certificate, &files.describe()?, args.json)
 }
 
 fn renew(args: &RenewArgs) -> Result<()> {
@@ -157,17 +168,14 @@ fn renew(args: &RenewArgs) -> Result<()> {
     }
     files.write(&make(&names)?)?;
     let told = tell_store(&control)?;
-    print(&files.certificate, &files.describe()?, args.json);
-    if !args.json {
-        println!(
-            "\n{}",
-            match told {
-                Some(pid) => format!("The running store (process {pid}) shows it to new connections."),
-                None => "The next `corelane serve --tls` shows it.".to_owned(),
-            }
-        );
+    print(&files.certificate, &files.describe()?, args.json)?;
+    match (args.json, told) {
+        (true, _) => Ok(()),
+        (false, Some(pid)) => output::line(&format!(
+            "\nThe running store (process {pid}) shows it to new connections."
+        )),
+        (false, None) => output::line("\nThe next `corelane serve --tls` shows it."),
     }
-    Ok(())
 }
 
 /// SIGHUP to the store that serves this data, if one does and would read its certificate again.
@@ -181,7 +189,7 @@ fn tell_store(control: &Path) -> Result<Option<i32>> {
     Ok(Some(pid))
 }
 
-fn print(path: &Path, said: &Description, as_json: bool) {
+fn print(path: &Path, said: &Description, as_json: bool) -> Result<()> {
     let day = |unix_s: u64| date::iso8601(unix_s.saturating_mul(1000)).replace(".000Z", "Z");
     if as_json {
         let said = json!({
@@ -195,8 +203,7 @@ fn print(path: &Path, said: &Description, as_json: bool) {
             "not_after": day(said.not_after_unix_s),
             "sha256_fingerprint": said.fingerprint,
         });
-        println!("{said}");
-        return;
+        return output::json(&said);
     }
     let days_left = said.seconds_left() / (24 * 3600);
     let left = match said.seconds_left() {
@@ -207,14 +214,13 @@ fn print(path: &Path, said: &Description, as_json: bool) {
         true => "itself".to_owned(),
         false => said.issuer.clone(),
     };
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.add_row(["File".to_owned(), path.display().to_string()]);
-    table.add_row(["Subject".to_owned(), said.subject.clone()]);
-    table.add_row(["Signed by".to_owned(), issuer]);
-    table.add_row(["Good for".to_owned(), said.names.join(", ")]);
-    table.add_row(["From".to_owned(), day(said.not_before_unix_s)]);
-    table.add_row(["Until".to_owned(), format!("{} ({left})", day(said.not_after_unix_s))]);
-    table.add_row(["SHA-256".to_owned(), said.fingerprint.clone()]);
-    println!("{table}");
+    output::line(&pairs([
+        ("File", path.display().to_string()),
+        ("Subject", said.subject.clone()),
+        ("Signed by", issuer),
+        ("Good for", said.names.join(", ")),
+        ("From", day(said.not_before_unix_s)),
+        ("Until", format!("{} ({left})", day(said.not_after_unix_s))),
+        ("SHA-256", said.fingerprint.clone()),
+    ]))
 }

@@ -23,6 +23,31 @@ Examples:
 `set` and `reset` change the configuration file of the running store, and say of each setting whether it acts at once or
 after a restart. Of several settings all are changed or none. Only the store's first key may show and change settings.";
 
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  corelane config show                              Every setting with its value
+  corelane config show net.http                     Those below net.http
+  corelane config show route --verbose              What they do, what is allowed, where their values are from
+  corelane config show --json                       For programs";
+
+const SET_EXAMPLES: &str = "\
+Examples:
+  corelane config set route.mode=proxy
+  corelane config set lifecycle.day_seconds=1h net.http.read_buffer_size=128KiB
+  corelane config set node.memory_bytes=1GiB        Acts after a restart, as the answer says
+
+Sizes are bytes or such as 64KiB, times seconds or such as 15m, 1h, 7d. Of several settings all are set or none.";
+
+const RESET_EXAMPLES: &str = "\
+Examples:
+  corelane config reset route.mode
+  corelane config reset lifecycle.day_seconds net.http.read_buffer_size";
+
+const TEMPLATE_EXAMPLES: &str = "\
+Examples:
+  corelane config template > corelane.toml          For corelane serve --config corelane.toml
+  corelane config template --markdown               The documentation of all settings";
+
 const CONFIG_PATH: &str = "/v1/config";
 /// Where lines of --verbose end.
 const COLUMNS: usize = 100;
@@ -40,20 +65,24 @@ pub struct ConfigArgs {
 #[derive(Subcommand)]
 enum ConfigCommand {
     /// Show settings and their values
+    #[command(after_help = SHOW_EXAMPLES)]
     Show(ShowArgs),
     /// Change settings
+    #[command(after_help = SET_EXAMPLES)]
     Set {
         /// What to set
         #[arg(required = true, value_name = "NAME=VALUE")]
         pairs: Vec<String>,
     },
     /// Give settings back to their defaults
+    #[command(after_help = RESET_EXAMPLES)]
     Reset {
         /// What to reset
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
     /// Print a configuration file with every setting at its default; needs no store
+    #[command(after_help = TEMPLATE_EXAMPLES)]
     Template {
         /// Print the documentation of all settings in Markdown instead
         #[arg(long)]
@@ -64,13 +93,15 @@ enum ConfigCommand {
     Cluster(ClusterArgs),
 }
 
+/// The flags of `corelane config show`.
 #[derive(Args)]
-struct ShowArgs {
+#[command(after_help = SHOW_EXAMPLES)]
+pub struct ShowArgs {
     /// Only settings whose names begin so, such as net.http or route.mode
-    prefix: Option<String>,
+    pub prefix: Option<String>,
     /// Also what each does, what is allowed, its default, and where its value is from
     #[arg(long, short)]
-    verbose: bool,
+    pub verbose: bool,
 }
 
 #[derive(Args)]
@@ -95,6 +126,9 @@ struct Setting {
 #[derive(Deserialize, Serialize)]
 struct Settings {
     file: Option<String>,
+    /// What would stop the next start.
+    #[serde(default)]
+    file_error: Option<String>,
     settings: Vec<Setting>,
 }
 
@@ -141,6 +175,12 @@ pub fn show(global: &GlobalArgs, prefix: Option<&str>, verbose: bool) -> Result<
         .map_err(not_found)?;
     if global.output.is_json() {
         return output::json(&answer);
+    }
+    if let Some(error) = &answer.file_error {
+        eprintln!(
+            "warning: {}; correct it, or the store does not start again",
+            printable(error)
+        );
     }
     if verbose {
         return output::line(&explained(&answer));

@@ -38,19 +38,20 @@ impl Value {
 }
 
 /// The settings below `prefix`, or all.
-pub fn show(call: &Call<'_>) -> Reply {
+pub async fn show(call: &Call<'_>) -> Reply {
     let settings = match below(call.query.value("prefix").unwrap_or_default()) {
         Ok(settings) => settings,
         Err(error) => return Reply::error(400, "InvalidSetting", &error.to_string()),
     };
     let configuration = &call.gateway.configuration;
+    let file_error = configuration.refresh().await;
     let views: Vec<_> = settings
         .into_iter()
         .map(|setting| configuration.view(setting))
         .collect();
     Reply::json(
         200,
-        &serde_json::json!({ "file": configuration.file(), "settings": views }),
+        &serde_json::json!({ "file": configuration.file(), "file_error": file_error, "settings": views }),
     )
 }
 

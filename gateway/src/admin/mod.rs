@@ -17,7 +17,7 @@ mod route;
 
 use crate::{
     access_log::{self, Noted, Outcome},
-    connection::Connection,
+    connection::{Connection, Counted},
     gateway::Gateway,
     limits::ADMIN_TIME,
     rt,
@@ -71,7 +71,12 @@ pub async fn serve(gateway: Rc<Gateway>, connection: Connection, head: RequestHe
     }
 }
 
-async fn answer(gateway: &Rc<Gateway>, head: &RequestHead, client: IpAddr, body: Incoming) -> Response<Full<Bytes>> {
+async fn answer(
+    gateway: &Rc<Gateway>,
+    head: &Rc<RequestHead>,
+    client: IpAddr,
+    body: Incoming,
+) -> Response<Full<Bytes>> {
     let id = gateway.request_ids.next();
     let mut noted = Noted::new(gateway);
     let reply = route(gateway, head, body, &mut noted).await.unwrap_or_else(Reply::from);
@@ -100,7 +105,12 @@ async fn answer(gateway: &Rc<Gateway>, head: &RequestHead, client: IpAddr, body:
     response.body(Full::new(reply.body.into())).unwrap_or_default()
 }
 
-async fn route(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming, noted: &mut Noted) -> Result<Reply, S3Error> {
+async fn route(
+    gateway: &Rc<Gateway>,
+    head: &Rc<RequestHead>,
+    body: Incoming,
+    noted: &mut Noted,
+) -> Result<Reply, S3Error> {
     let (route, parameters) = match route::find(head.method_name(), head.raw_path()) {
         Found::Route(route, parameters) => (route, parameters),
         Found::OtherMethods(allow) => {
@@ -126,14 +136,32 @@ async fn route(gateway: &Rc<Gateway>, head: &RequestHead, body: Incoming, noted:
         "POST" | "PUT" | "PATCH" => caller::verified_body(gateway, head, body).await?,
         _ => Bytes::new(),
     };
-    let call = Call {
-        gateway,
-        query,
-        parameters,
-        caller,
-        body,
-    };
-    (route.handler)(&call).await
+    if route.method == "GET" {
+        let call = Call {
+            gateway,
+            query,
+            parameters,
+            caller,
+            body,
+        };
+        return (route.handler)(&call).await;
+    }
+    // A change that has begun comes to its end, also when its client does not wait for it, or for too long.
+    let (gateway, head) = (Rc::clone(gateway), Rc::clone(head));
+    rt::detached(async move {
+        let counted = Counted::new(&gateway);
+        let call = Call {
+            gateway: &gateway,
+            query,
+            parameters: route.parameters(head.raw_path()).unwrap_or_default(),
+            caller,
+            body,
+        };
+        let reply = (route.handler)(&call).await;
+        drop(counted);
+        reply
+    })
+    .await
 }
 
 #[cfg(test)]

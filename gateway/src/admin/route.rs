@@ -74,7 +74,7 @@ pub const ROUTES: &[Route] = &[
         path: "/v1/config",
         access: Access::Root,
         query: &["prefix"],
-        handler: |call| Box::pin(async { Ok(config::show(call)) }),
+        handler: |call| Box::pin(async { Ok(config::show(call).await) }),
     },
     Route {
         method: "PATCH",
@@ -169,7 +169,7 @@ pub enum Found<'p> {
 pub fn find<'p>(method: &str, raw_path: &'p str) -> Found<'p> {
     let mut others: Vec<&'static str> = Vec::new();
     for route in ROUTES {
-        let Some(parameters) = parameters(route.path, raw_path) else {
+        let Some(parameters) = route.parameters(raw_path) else {
             continue;
         };
         if route.method == method || (route.method, method) == ("GET", "HEAD") {
@@ -186,33 +186,34 @@ pub fn find<'p>(method: &str, raw_path: &'p str) -> Found<'p> {
     }
 }
 
-/// What stands in a raw path for the parts in braces. A slash at the end says nothing, but in a key.
-fn parameters<'p>(template: &str, raw_path: &'p str) -> Option<Vec<&'p str>> {
-    let mut found = Vec::new();
-    let mut rest = match template.ends_with(REST) {
-        true => raw_path,
-        false => raw_path.strip_suffix('/').unwrap_or(raw_path),
-    };
-    for part in template.split('/').skip(1) {
-        rest = rest.strip_prefix('/')?;
-        if part == REST {
-            found.push(rest);
-            return (!rest.is_empty()).then_some(found);
-        }
-        let end = rest.find('/').unwrap_or(rest.len());
-        let (given, after) = rest.split_at_checked(end)?;
-        match part.starts_with('{') {
-            true if given.is_empty() => return None,
-            true => found.push(given),
-            false if given != part => return None,
-            false => {}
-        }
-        rest = after;
-    }
-    rest.is_empty().then_some(found)
-}
-
 impl Route {
+    /// What stands in a raw path for the parts in braces; `None`: it is not of this route. A slash at the end says nothing,
+    /// but in a key.
+    pub fn parameters<'p>(&self, raw_path: &'p str) -> Option<Vec<&'p str>> {
+        let mut found = Vec::new();
+        let mut rest = match self.path.ends_with(REST) {
+            true => raw_path,
+            false => raw_path.strip_suffix('/').unwrap_or(raw_path),
+        };
+        for part in self.path.split('/').skip(1) {
+            rest = rest.strip_prefix('/')?;
+            if part == REST {
+                found.push(rest);
+                return (!rest.is_empty()).then_some(found);
+            }
+            let end = rest.find('/').unwrap_or(rest.len());
+            let (given, after) = rest.split_at_checked(end)?;
+            match part.starts_with('{') {
+                true if given.is_empty() => return None,
+                true => found.push(given),
+                false if given != part => return None,
+                false => {}
+            }
+            rest = after;
+        }
+        rest.is_empty().then_some(found)
+    }
+
     /// Refuses parameters of a query that it does not know: a misspelt one would be as if it were not there. Those of a
     /// presigned URL are everywhere.
     pub fn check_query(&self, query: &Query) -> Result<(), S3Error> {

@@ -2,6 +2,7 @@
 
 pub mod change;
 mod prepare;
+mod refresh;
 mod tell;
 
 use crate::log_filter::LogFilter;

@@ -130,3 +130,59 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     std::fs::rename(&staged, path)?;
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{ChangeError, Layers, prepare};
+    use crate::testing::TemporaryDirectory;
+    use proto::settings::{edit::Change, find, names};
+    use std::{fs, os::unix::fs::symlink};
+
+    fn change(name: &str, value: &str) -> Vec<Change> {
+        let setting = find(name).unwrap();
+        let value = Some(setting.parse(value).unwrap());
+        vec![Change { setting, value }]
+    }
+
+    #[test]
+    fn without_a_file_nothing_is_changed() {
+        let refused = prepare(Layers::default(), &change(names::ROUTE_MODE, "proxy"));
+        assert!(matches!(refused.err(), Some(ChangeError::NoFile)));
+    }
+
+    #[test]
+    fn a_file_behind_a_link_is_replaced_and_one_that_went_missing_made_anew() {
+        let directory = TemporaryDirectory::new();
+        let (link, file) = (directory.path().join("link.toml"), directory.path().join("file.toml"));
+        fs::write(&file, "# ours\n[route]\n").unwrap();
+        symlink("file.toml", &link).unwrap();
+        let layers = Layers {
+            path: Some(link.clone()),
+            ..Layers::default()
+        };
+        let prepared = prepare(layers.clone(), &change(names::ROUTE_MODE, "proxy"))
+            .ok()
+            .unwrap();
+        assert_eq!(prepared.acting.text(names::ROUTE_MODE), "proxy");
+        assert!(link.is_symlink());
+        assert_eq!(
+            fs::read_to_string(&file).unwrap(),
+            "# ours\n[route]\nmode = \"proxy\"\n"
+        );
+        // What acts after a restart does not act now.
+        let prepared = prepare(layers.clone(), &change(names::NET_PORT, "9000")).ok().unwrap();
+        assert_eq!(prepared.acting.text(names::NET_PORT), "51080");
+        assert_eq!(prepared.saved.get(names::NET_PORT).unwrap(), "9000");
+
+        fs::remove_file(&link).unwrap();
+        assert!(prepare(layers, &change(names::ROUTE_MODE, "proxy")).is_ok());
+        let text = fs::read_to_string(&link).unwrap();
+        assert!(
+            text.contains("\nmode = \"proxy\"\n") && text.contains("[net.http]"),
+            "{text}"
+        );
+        let left: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+    }
+}

@@ -50,6 +50,7 @@ impl Log {
             direct,
             length,
             members,
+            ..
         } = draft;
         let position = self.tail.borrow().position;
         let header = {

@@ -1,5 +1,5 @@
-//! What a batch will hold: each change is decided, and everything gets its place. Records come first, then copied
-//! payloads, then payloads that are written from their own buffers.
+//! What a batch will hold: each change is decided, and everything gets its place. Records come first, close behind them
+//! small payloads, then copied payloads of whole blocks, then payloads that are written from their own buffers.
 
 use super::{
     Change, Log, NewPayload, Outcome,
@@ -26,6 +26,14 @@ pub(super) struct Draft {
     pub direct: Vec<(usize, PooledBuffer)>,
     pub length: usize,
     pub members: Vec<Member>,
+    /// Bytes of small payloads. Until all records are here, nobody knows where they begin: places are counted from there.
+    small_length: usize,
+    /// The same of payloads of whole blocks.
+    large_length: usize,
+    /// Where in `records` the places of payloads stand, record by record.
+    places: Vec<usize>,
+    /// Small payloads, until they have their place among the copied ones.
+    small: Vec<(usize, Vec<u8>)>,
 }
 
 /// A change in a batch.
@@ -50,14 +58,17 @@ impl Log {
             .filter_map(|change| self.accept(change, &mut buckets))
             .collect();
         let records_bytes: usize = accepted.iter().map(|(_, change)| sizes(change).1).sum();
-        let offset = (HEADER_BYTES + records_bytes).next_multiple_of(DIRECT_ALIGNMENT);
         let mut draft = Draft {
             records: Vec::with_capacity(records_bytes),
             record_count: 0,
             copied: Vec::new(),
             direct: Vec::new(),
-            length: offset,
+            length: 0,
             members: Vec::with_capacity(accepted.len()),
+            small_length: 0,
+            large_length: 0,
+            places: Vec::new(),
+            small: Vec::new(),
         };
         // Payloads that are written from their own buffers come last, so that everything copied is one write.
         let (buffered, rest): (Vec<_>, Vec<_>) = accepted
@@ -67,11 +78,11 @@ impl Log {
         for (sequence, change) in rest.into_iter().chain(buffered) {
             self.place(sequence, change, segment, &mut draft, &mut states);
         }
+        draft.settle();
         // What arrived last becomes visible last.
         draft
             .members
             .sort_by_key(|member| member.records.first().map(|(record, _)| record.sequence));
-        draft.length = draft.length.next_multiple_of(DIRECT_ALIGNMENT);
         draft
     }
 
@@ -197,30 +208,78 @@ impl Draft {
 
     fn add(&mut self, member: &mut Member, record: Record) {
         let start = self.records.len();
-        record.encode(&mut self.records);
+        let end = record.encode(&mut self.records);
+        if matches!(record.action, Action::Put(_, Placement::Inline { .. })) {
+            // A place is the last of a record's fields.
+            self.places.push(end - size_of::<u32>());
+        }
         self.record_count += 1;
         let footprint = footprint(self.records.len() - start, &record.action);
         member.records.push((record, footprint));
     }
 
     fn place_copy(&mut self, meta: &ObjectMeta, bytes: Vec<u8>) -> Placement {
-        let start = self.length.next_multiple_of(payload_alignment(meta.size));
-        self.length = start + bytes.len();
-        self.copied.push((start, bytes));
+        let length = if is_small(meta) {
+            &mut self.small_length
+        } else {
+            &mut self.large_length
+        };
+        let start = length.next_multiple_of(payload_alignment(meta.size));
+        *length = start + bytes.len();
+        let copied = if is_small(meta) {
+            &mut self.small
+        } else {
+            &mut self.copied
+        };
+        copied.push((start, bytes));
         inline(start)
     }
 
     fn place_buffer(&mut self, meta: &ObjectMeta, mut buffer: PooledBuffer) -> Placement {
-        let start = self.length.next_multiple_of(DIRECT_ALIGNMENT);
         let used = usize::try_from(meta.size).unwrap_or(usize::MAX).min(buffer.size());
+        if is_small(meta) {
+            return self.place_copy(meta, buffer.bytes().get(..used).unwrap_or_default().to_vec());
+        }
+        let start = self.large_length.next_multiple_of(DIRECT_ALIGNMENT);
         let padded = used.next_multiple_of(DIRECT_ALIGNMENT);
         if let Some(padding) = buffer.bytes_mut().get_mut(used..padded) {
             padding.fill(0);
         }
         buffer.truncate(padded);
-        self.length = start + padded;
+        self.large_length = start + padded;
         self.direct.push((start, buffer));
         inline(start)
+    }
+
+    /// Gives everything its place from the start of the batch: now it is known how long the records are.
+    fn settle(&mut self) {
+        let small_start = HEADER_BYTES + self.records.len();
+        let large_start = (small_start + self.small_length).next_multiple_of(DIRECT_ALIGNMENT);
+        self.length = (large_start + self.large_length).next_multiple_of(DIRECT_ALIGNMENT);
+        for (place, _) in &mut self.copied {
+            *place += large_start;
+        }
+        for (place, _) in &mut self.direct {
+            *place += large_start;
+        }
+        let small = std::mem::take(&mut self.small);
+        self.copied
+            .extend(small.into_iter().map(|(place, bytes)| (small_start + place, bytes)));
+        let mut places = self.places.iter();
+        for (record, _) in self.members.iter_mut().flat_map(|member| &mut member.records) {
+            let Action::Put(meta, Placement::Inline { batch_offset }) = &mut record.action else {
+                continue;
+            };
+            let start = if is_small(meta) { small_start } else { large_start };
+            // A batch is at most a segment long.
+            *batch_offset = batch_offset.saturating_add(u32::try_from(start).unwrap_or(u32::MAX));
+            let encoded = places
+                .next()
+                .and_then(|&at| self.records.get_mut(at..at + size_of::<u32>()));
+            if let Some(encoded) = encoded {
+                encoded.copy_from_slice(&batch_offset.to_le_bytes());
+            }
+        }
     }
 }
 
@@ -229,4 +288,9 @@ fn inline(start: usize) -> Placement {
         // A batch is at most a segment long.
         batch_offset: u32::try_from(start).unwrap_or(u32::MAX),
     }
+}
+
+/// Whether a payload shares blocks with others.
+fn is_small(meta: &ObjectMeta) -> bool {
+    payload_alignment(meta.size) < DIRECT_ALIGNMENT
 }

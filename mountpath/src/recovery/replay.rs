@@ -177,7 +177,7 @@ impl<'r> Replay<'r> {
         Ok(self.end)
     }
 
-    fn apply(&mut self, batch: Found, report: &mut RecoveryReport) -> Result<(), StoreError> {
+    fn apply(&mut self, mut batch: Found, report: &mut RecoveryReport) -> Result<(), StoreError> {
         report.batches += 1;
         let home = Home {
             segment: batch.segment,
@@ -186,6 +186,8 @@ impl<'r> Replay<'r> {
         self.end.segment = batch.segment;
         self.end.position = batch.end();
         self.end.next_batch = batch.header.sequence + 1;
+        // As they happened, not as they are laid out: writes are counted.
+        batch.records.sort_by_key(|(record, _)| record.sequence);
         // A record with a number that was given out before this batch is a copy.
         let fresh_from = self.end.next_number;
         for (record, footprint) in batch.records {

@@ -60,7 +60,7 @@ pub async fn run(
         Ok(checksum) => checksum,
         Err(error) => return connection.refuse(head, exchange, &error).await,
     };
-    served.last_modified_unix_ms = located.touch(&object, core.unix_ms()).await;
+    served.last_modified_unix_ms = located.touch(core, &object).await;
     let range = portion.bytes(entry.meta.size);
     let bytes = served.head(core, &exchange, (head, query), portion, checksum.as_ref());
     let mut sender = ObjectSender::new(core, found, object.bucket.id, object.bucket.validate_warm_get, range);

@@ -5,7 +5,7 @@ use super::ObjectRequest;
 use crate::{
     answer::{Exchange, store_error},
     connection::{After, Connection},
-    core::Core,
+    core::{Core, unix_ms},
 };
 use mountpath::{
     error::StoreError,
@@ -57,12 +57,14 @@ impl Located {
     }
 
     /// Notes that the object is read, now; returns the time that clients are then told as LastModified.
-    pub async fn touch(&self, object: &ObjectRequest, now_unix_ms: u64) -> u64 {
+    pub async fn touch(&self, core: &Core, object: &ObjectRequest) -> u64 {
         let (bucket, key, entry) = (&object.bucket, object.key.as_bytes(), &self.entry);
         if bucket.last_modified == LastModified::Mtime {
-            self.shard.touch(bucket.id, key, entry, now_unix_ms);
+            self.shard.touch(bucket.id, key, entry, core.unix_ms());
             return entry.meta.modified_unix_ms;
         }
+        // The core's own clock is a little behind, maybe in the second before.
+        let now_unix_ms = unix_ms();
         let touched = self.shard.touch_surely(bucket.id, key, entry, now_unix_ms).await;
         if let Err(error) = touched {
             // No reason not to serve it.

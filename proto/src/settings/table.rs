@@ -109,8 +109,8 @@ pub const SETTINGS: &[Setting] = &[
         },
         "65536",
         (Live, None),
-        "Bytes of object data that the gateway holds of one upload at a time, where it stands between client and core. When \
-         very many requests are under way, their buffers are smaller. It acts for requests that come after the change.",
+        "Bytes of object data that the gateway holds of one upload at a time, where it stands between client and core; with \
+         HTTPS at most 64 KiB come at a time. When very many requests are under way, their buffers are smaller. It acts for requests that come after the change.",
     ),
     setting(
         names::USE_HTTPS,

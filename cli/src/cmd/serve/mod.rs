@@ -35,11 +35,15 @@ Examples:
   corelane serve --host 0.0.0.0 --advertise store.example.org
   corelane serve --tls
   corelane serve --tls-cert server.pem --tls-key server.key
+  corelane serve --set net.http.read_buffer_size=128KiB --set node.memory_bytes=1GiB
+  CORELANE_ROUTE_MODE=proxy corelane serve
   CORELANE_ACCESS_KEY=owner CORELANE_SECRET_KEY=only-for-me corelane serve
 
 The first start makes credentials, keeps them in DIR/control/credentials.json (0600) and prints them with lines to
 paste for s3cmd, aws, boto3 and curl. CORELANE_ACCESS_KEY and CORELANE_SECRET_KEY set them instead; later starts keep
-what the store has. CORELANE_LOG filters the log, such as CORELANE_LOG=debug (default: info).";
+what the store has. It also makes DIR/control/corelane.toml, the configuration file, with every setting in it: flags come
+before environment variables (CORELANE_NET_PORT for net.port), those before the file. CORELANE_LOG filters the log, such
+as CORELANE_LOG=debug (default: info).";
 
 /// The flags of `corelane serve`. What they are `None` of, environment variables, the configuration file and defaults say.
 #[derive(Args)]
