@@ -335,3 +335,25 @@ fn odd_keys_are_put_and_got_and_copied_and_removed() {
     clients.corelane(&["object", "rm", "odd/.."]).ok();
     assert!(store.keys("odd").is_empty());
 }
+
+#[test]
+fn pipes_and_links_stay_what_they_are() {
+    let store = Store::start();
+    store.make_bucket("bck");
+    store.put("bck", "key", "content");
+    let clients = Clients::new(&store);
+    let corelane = program("corelane");
+    let (corelane, endpoint) = (corelane.display(), clients.endpoint());
+    let get = format!(
+        "CORELANE_ENDPOINT={endpoint} CORELANE_ACCESS_KEY=$AWS_ACCESS_KEY_ID CORELANE_SECRET_KEY=$AWS_SECRET_ACCESS_KEY \
+         {corelane} object get bck/key"
+    );
+    clients
+        .shell(&format!("mkfifo pipe; cat pipe > out & {get} pipe; wait; test -p pipe"))
+        .ok();
+    assert_eq!(read(&clients, "out"), b"content");
+    clients
+        .shell(&format!("echo old > file; ln -s file link; {get} link; test -L link"))
+        .ok();
+    assert_eq!(read(&clients, "file"), b"content");
+}

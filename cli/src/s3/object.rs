@@ -97,7 +97,8 @@ impl Store {
         }
     }
 
-    /// Begins to read an object: what is said of it (its size is that of what is read), and its bytes.
+    /// Begins to read an object: what is said of it (its size is that of what is read), and its bytes. It is for the caller to
+    /// try again, who knows how much has come.
     pub fn get(&self, name: &ObjectName, reading: &Reading<'_>) -> CallResult<(ObjectHead, Response)> {
         let mut call = self
             .of_object(Method::GET, name)?
@@ -113,7 +114,7 @@ impl Store {
         if reading.directly && self.client.is_https() {
             call = call.with_header("x-corelane-route", "redirect");
         }
-        let answer = self.call(&call)?;
+        let answer = self.call_once(&call)?;
         if reading.range.is_some() && answer.status() != reqwest::StatusCode::PARTIAL_CONTENT {
             return Err(Failure::odd("range"));
         }

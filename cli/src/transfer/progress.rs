@@ -4,7 +4,7 @@ use crate::output::{printable, size};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::{
     fmt,
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -101,7 +101,7 @@ impl Progress {
         if self.is_drawn && interrupted {
             // The terminal writes `^C` behind the last bar, whose line is full: it goes to the next line, everything is one
             // line lower than the bars know, and the first one stays behind.
-            eprint!("\r\u{1b}[1A\u{1b}[2K");
+            let _ = write!(std::io::stderr(), "\r\u{1b}[1A\u{1b}[2K");
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{
 use serde::Serialize;
 use serde_json::json;
 use std::{
+    io::Write,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -113,7 +114,7 @@ impl Tally {
         drop(counts);
         progress.print(|| {
             for error in first.into_iter().chain([error]) {
-                eprintln!("error: {error}");
+                complain(&error);
             }
         });
     }
@@ -144,7 +145,7 @@ impl Tally {
         }
         if let Some(error) = counts.last {
             if let Some(only) = counts.only {
-                eprintln!("error: {only}");
+                complain(&only);
             }
             return Err(error);
         }
@@ -158,6 +159,11 @@ impl Tally {
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Says what failed. Standard error may be a file on a full disk: that is no reason to stop.
+fn complain(error: &CliError) {
+    let _ = writeln!(std::io::stderr(), "error: {error}");
 }
 
 /// What is printed at the end.

@@ -99,12 +99,30 @@ fn get_one(transfer: &Transfer, bucket: &BucketName, args: &GetArgs) {
     transfer.progress.expect(0);
     let result = match args.target.as_deref() {
         Some(target) if target == Path::new("-") => transfer.get_stream(&wanted, slice, &mut std::io::stdout().lock()),
-        target => target_of(&wanted.name.key, target).and_then(|target| match slice {
-            Some(slice) => transfer.get_slice(&wanted, slice, &target),
-            None => transfer.get_file(&wanted, &target),
-        }),
+        target => target_of(&wanted.name.key, target).and_then(|target| get_to(transfer, &wanted, slice, &target)),
     };
     tell(transfer, &wanted.name, result);
+}
+
+/// To a file, or to what else has a name: a device or a pipe is written to, and never replaced.
+fn get_to(transfer: &Transfer, wanted: &Wanted, slice: Option<Slice>, target: &Path) -> CallResult<Done> {
+    let is_special = std::fs::metadata(target).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+    if is_special {
+        let mut file = std::fs::File::options()
+            .write(true)
+            .open(target)
+            .map_err(|error| Failure::of_file("open", target, &error))?;
+        return transfer.get_stream(wanted, slice, &mut file);
+    }
+    // A link to a file stays one.
+    let target = match target.is_symlink() {
+        true => std::fs::canonicalize(target).map_err(|error| Failure::of_file("open", target, &error))?,
+        false => target.to_owned(),
+    };
+    match slice {
+        Some(slice) => transfer.get_slice(wanted, slice, &target),
+        None => transfer.get_file(wanted, &target),
+    }
 }
 
 /// The file that one object becomes.
