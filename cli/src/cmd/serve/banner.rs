@@ -146,8 +146,26 @@ impl Banner<'_> {
              \n\
              python3 -c 'import boto3; print(boto3.client(\"s3\", endpoint_url=\"{endpoint}\").list_buckets()[\"Buckets\"])'\n\
              \n\
-             curl -L{curl_signs}{curl_tls} {endpoint}/\n"
+             curl -L{curl_signs}{curl_tls} {endpoint}/\n\
+             \n\
+             {corelane} ls\n",
+            corelane = self.operating(&endpoint),
         )
+    }
+
+    /// How the command that operates the store begins, on this machine.
+    fn operating(&self, endpoint: &str) -> String {
+        let keys = match self.credentials {
+            // It finds them in the first data directory.
+            Some(_) => "",
+            None => "CORELANE_ACCESS_KEY=anyone CORELANE_SECRET_KEY=anything ",
+        };
+        let data = self
+            .data
+            .first()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
+        format!("{keys}corelane --endpoint {endpoint} --data {}", shell_word(&data))
     }
 
     fn scheme(&self) -> &'static str {
@@ -192,14 +210,17 @@ mod tests {
         certificate::{CertificateFiles, describe::of_pem, make::make},
         cmd::serve::{credentials::Credentials, tls::Tls},
     };
+    use std::{path::PathBuf, sync::OnceLock};
 
     fn banner<'a>(credentials: Option<&'a Credentials>, advertise: Option<&'a str>) -> Banner<'a> {
+        static DATA: OnceLock<Vec<PathBuf>> = OnceLock::new();
+        let data = DATA.get_or_init(|| vec![PathBuf::from("/my disk")]);
         Banner {
             address: "[::]:9000".parse().unwrap(),
             website: Some((9100, "store.example")),
             advertise,
             core_ports: &[9001, 9002],
-            data: &[],
+            data,
             credentials,
             redirects_off: advertise.is_none(),
             tls: None,
@@ -233,6 +254,10 @@ mod tests {
         };
         let text = banner(Some(&keys), Some("fd00::7")).text();
         assert!(text.contains("aws --endpoint-url http://[fd00::7]:9000/s3 s3 ls"));
+        assert!(
+            text.contains("\ncorelane --endpoint http://[fd00::7]:9000/s3 --data '/my disk' ls\n"),
+            "{text}"
+        );
         assert!(text.contains("2, on ports 9001, 9002"));
         assert!(text.contains("http://BUCKET.store.example:9100/"));
         assert!(text.contains("AWS_SECRET_ACCESS_KEY=SECRET") && !text.contains("Redirects"));
