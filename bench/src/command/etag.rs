@@ -130,9 +130,10 @@ impl Series {
 
     fn finish(&mut self) {
         let pairs = self.md5.iter().zip(&self.xxhash);
-        self.ratio = Some(Spread::of(
-            pairs.map(|(md5, xxhash)| md5.served.megabytes_per_s / xxhash.served.megabytes_per_s),
-        ));
+        self.ratio =
+            Some(Spread::of(pairs.map(|(md5, xxhash)| {
+                md5.served.megabytes_per_s / xxhash.served.megabytes_per_s
+            })));
     }
 
     fn row(&self) -> Vec<String> {
@@ -152,7 +153,12 @@ impl Series {
             number(xxhash_cpu, 1),
             busy(&self.md5),
             busy(&self.xxhash),
-            if ratio.highest > ratio.lowest * WIDE_SPREAD { "noisy" } else { "" }.to_owned(),
+            if ratio.highest > ratio.lowest * WIDE_SPREAD {
+                "noisy"
+            } else {
+                ""
+            }
+            .to_owned(),
         ]
     }
 }
