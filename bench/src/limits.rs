@@ -90,6 +90,11 @@ pub const FIO_RUN_S_MAX: u64 = 120;
 pub const PUT_DURABLE_GOAL_PER_S: f64 = 20_000.0;
 /// ... with this many clients.
 pub const PUT_DURABLE_GOAL_CLIENTS: usize = 64;
+/// What MD5 ETags are to reach of the speed without.
+pub const ETAG_GOAL: f64 = 0.9;
+/// The cells of `etag`, and by how many clients: small objects by as many as make full batches, large ones by as many as
+/// there are lanes.
+pub const ETAG_CLIENTS: [(&str, usize); 3] = [("put-4k", 64), ("put-1m", 32), ("put-64m", 16)];
 /// What `put-large` is to reach of fio's throughput with objects of 64 MiB.
 pub const PUT_LARGE_GOAL: f64 = 0.95;
 /// What a mountpath may take on the disk under a load of overwriting, in live bytes.

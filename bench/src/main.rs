@@ -28,7 +28,7 @@ mod tickets;
 mod xml_text;
 
 use clap::{Parser, Subcommand};
-use command::{compare, fill, lease, list, mixed, objects, put_durable, put_large, restart, space, stalled};
+use command::{compare, etag, fill, lease, list, mixed, objects, put_durable, put_large, restart, space, stalled};
 use std::process::ExitCode;
 
 /// Measure Corelane. Needs Linux with processors 0 and 1 to itself.
@@ -44,6 +44,7 @@ enum Command {
     Compare(compare::Compare),
     PutDurable(put_durable::PutDurable),
     PutLarge(put_large::PutLarge),
+    Etag(etag::Etag),
     Mixed(mixed::Mixed),
     Lease(lease::Lease),
     List(list::List),
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Compare(flags) => compare::run(&flags),
         Command::PutDurable(flags) => put_durable::run(&flags),
         Command::PutLarge(flags) => put_large::run(&flags),
+        Command::Etag(flags) => etag::run(&flags),
         Command::Mixed(flags) => mixed::run(&flags),
         Command::Lease(flags) => lease::run(&flags),
         Command::List(flags) => list::run(&flags),

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod compare;
+pub mod etag;
 pub mod fill;
 pub mod lease;
 pub mod list;

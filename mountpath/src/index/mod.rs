@@ -1,6 +1,7 @@
 //! The ordered index of a shard: which object each key holds. Derived from the log. The newest entries are in memory,
 //! the rest in a database on threads of its own; what was looked up lately is kept, so that the core rarely asks.
 
+mod access_times;
 mod apply;
 mod backend;
 pub mod block_file;
@@ -14,6 +15,7 @@ mod file_header;
 pub mod indexed;
 pub mod memtable;
 mod merge;
+mod merging;
 pub mod page;
 pub mod recent;
 pub mod row;
@@ -27,13 +29,12 @@ use crate::{
     error::StoreError,
     index::{
         cache::EntryCache,
-        database::{Applied, Changes, Totals},
+        database::Totals,
         details::add_recent_accesses,
-        entry::{BucketState, Checkpoint, Home, IndexKey, Latest, Memtable, ObjectEntry},
-        indexed::Indexed,
+        entry::{BucketState, Home, IndexKey, Latest, ObjectEntry},
         page::Wanted,
-        recent::{Merging, Recent},
-        row::{NUMBERED_ROWS, Row, name_prefix, newest_key, object_key},
+        recent::Recent,
+        row::{NUMBERED_ROWS, name_prefix, newest_key, object_key},
         threads::IndexThreads,
     },
     limits::{DETAILED_PAGE_TRIES, SCAN_ENTRIES},
@@ -42,7 +43,7 @@ use crate::{
 use proto::s3::{
     bucket::BucketId,
     listing::{ListPage, ListQuery},
-    version::{UploadId, VersionId},
+    version::UploadId,
 };
 use std::{
     cell::{Cell, RefCell},
@@ -294,149 +295,5 @@ impl ShardIndex {
     /// What is not merged yet.
     pub fn recent(&self) -> std::cell::Ref<'_, Recent> {
         self.recent.borrow()
-    }
-
-    /// Notes that a version of a key was read; `false`: it was not noted, since too many are until the next merge.
-    pub fn touch(&self, bucket: BucketId, key: &[u8], entry: &ObjectEntry, unix_ms: u64) -> bool {
-        if self.recent.borrow().is_full_of_touched() {
-            return false;
-        }
-        let number = entry.meta.version_number;
-        let index_key = match entry.version {
-            VersionId::Null => {
-                let touch = |index_key: &[u8]| self.cache.touch(index_key, number, unix_ms);
-                if self.recent.borrow().with_key(bucket, key, touch) == Some(false) {
-                    return true;
-                }
-                object_key(bucket, key)
-            }
-            version => {
-                let index_key = Row::of_version(key, version).index_key(bucket);
-                // The newest is kept under the name of its key.
-                let name = newest_key(&index_key).unwrap_or_default();
-                let of_newest = self.cache.touch(name, number, unix_ms);
-                if of_newest.or_else(|| self.cache.touch(&index_key, number, unix_ms)) == Some(false) {
-                    return true;
-                }
-                index_key
-            }
-        };
-        self.recent.borrow_mut().touch(index_key, number, unix_ms);
-        true
-    }
-
-    /// When a version of a key was last read, milliseconds since the epoch; `None`: never.
-    pub async fn accessed(&self, bucket: BucketId, key: &[u8], entry: &ObjectEntry) -> Result<Option<u64>, StoreError> {
-        let number = entry.meta.version_number;
-        let index_key = Row::of_version(key, entry.version).index_key(bucket);
-        let touched = self.recent.borrow().touched(&index_key);
-        if let Some((of, unix_ms)) = touched
-            && of == number
-        {
-            return Ok(Some(unix_ms));
-        }
-        // What the database has, if this was written since the last merge, is of what it replaced.
-        let is_new = |latest: &Latest| matches!(latest, Latest::Object(entry) if entry.sequence == number);
-        if self.recent.borrow().latest(&index_key).is_some_and(is_new) {
-            return Ok(None);
-        }
-        let rows = self
-            .threads
-            .read(move |database| database.accessed(&[(index_key, number)]))
-            .await?;
-        Ok(rows.into_iter().next().flatten())
-    }
-
-    /// Takes what is recent, to be merged; `checkpoint` is how far the log is published at this moment. `None` when there
-    /// is nothing, or a merge runs. `apply` has to follow.
-    pub fn freeze(&self, checkpoint: Checkpoint) -> Option<Arc<Merging>> {
-        self.recent.borrow_mut().freeze(checkpoint)
-    }
-
-    /// Merges what was taken into the database. After an error it is kept, to be taken again.
-    pub async fn apply(&self, merging: Arc<Merging>) -> Result<Applied, StoreError> {
-        let applied = self
-            .threads
-            .write(move |database| {
-                let accessed = merging.accessed.iter();
-                let mut accessed: Vec<_> = accessed
-                    .map(|(key, (number, unix_ms))| (IndexKey::clone(key), *number, *unix_ms))
-                    .collect();
-                accessed.sort_unstable();
-                database.apply(&Changes {
-                    entries: Some(&merging.entries),
-                    buckets: &merging.buckets,
-                    accessed: &accessed,
-                    dead_uploads: &merging.dead_uploads,
-                    checkpoint: Some(merging.checkpoint),
-                    ..Changes::default()
-                })
-            })
-            .await;
-        self.recent.borrow_mut().merged(applied.is_ok());
-        let applied = applied?;
-        self.note_applied(&applied);
-        Ok(applied)
-    }
-
-    /// What was taken is not merged now.
-    pub fn unfreeze(&self) {
-        self.recent.borrow_mut().merged(false);
-    }
-
-    /// Lets the database point to the copies of moved records, and forget segments of which nothing lives then.
-    pub async fn relocate(
-        &self,
-        moved: Vec<Indexed>,
-        dropped: Vec<(IndexKey, u64)>,
-        emptied: Vec<u64>,
-    ) -> Result<Applied, StoreError> {
-        let (mut entries, mut buckets) = (Memtable::new(), Vec::new());
-        for moved in moved {
-            match moved {
-                Indexed::Entry(key, latest) => {
-                    entries.insert_copy(key, latest);
-                }
-                Indexed::Bucket(bucket, state) => buckets.push((bucket, state)),
-            }
-        }
-        let to_apply = entries.clone();
-        let bucket_states = buckets.clone();
-        let applied = self
-            .threads
-            .write(move |database| {
-                database.apply(&Changes {
-                    entries: Some(&to_apply),
-                    buckets: &bucket_states,
-                    drop_tombstones: &dropped,
-                    retire_segments: &emptied,
-                    ..Changes::default()
-                })
-            })
-            .await?;
-        for (key, latest) in entries.iter() {
-            if let Latest::Object(entry) = latest {
-                self.cache.relocate(key, entry);
-                if let Some(name) = newest_key(key) {
-                    self.cache.relocate(&name.into(), entry);
-                }
-            }
-        }
-        let mut known = self.buckets.borrow_mut();
-        for (bucket, state) in buckets {
-            if let Some(held) = known.get_mut(&bucket)
-                && held.sequence == state.sequence
-            {
-                *held = state;
-            }
-        }
-        drop(known);
-        self.note_applied(&applied);
-        Ok(applied)
-    }
-
-    fn note_applied(&self, applied: &Applied) {
-        self.totals.set(applied.totals);
-        self.generation.set(self.generation.get() + 1);
     }
 }
