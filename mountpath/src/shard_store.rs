@@ -18,7 +18,7 @@ use crate::{
     io::File,
     layout::ShardPaths,
     limits::{INDEX_MEMORY_BYTES_DEFAULT, SEGMENT_BYTES},
-    log::{Log, LogParts, Tail},
+    log::{BeforeBatch, Log, LogParts, Tail},
     maintenance::{self, turns::Turns},
     recovery::{Recovered, recover, reopener},
 };
@@ -236,6 +236,16 @@ impl ShardStore {
     /// Puts a change in line, to be committed with whatever else waits; the outcome comes through the receiver.
     pub fn submit(&self, bucket: BucketId, key: Vec<u8>, change: Change) -> Receiver<Result<Outcome, StoreError>> {
         self.log.submit(bucket, key, change)
+    }
+
+    /// Whether changes submitted now wait for the end of a batch being appended.
+    pub fn is_appending(&self) -> bool {
+        self.log.is_appending()
+    }
+
+    /// Has this done each time before a batch is taken.
+    pub fn set_before_batch(&self, before_batch: BeforeBatch) {
+        self.log.set_before_batch(before_batch);
     }
 
     /// Whether no change is under way: what the index says is all there is.

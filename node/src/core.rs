@@ -137,6 +137,10 @@ impl Core {
             date: RefCell::new(Rc::from("")),
         });
         core.tell_time();
+        for shard in &core.shards {
+            let md5 = Rc::clone(&core.md5);
+            shard.set_before_batch(Rc::new(move || md5.hash_small()));
+        }
         core
     }
 
@@ -144,7 +148,7 @@ impl Core {
     pub fn sweep(&self) {
         self.tell_time();
         self.deadlines.sweep(self.is_stopping());
-        self.md5.begin();
+        self.md5.sweep();
         self.stalled.borrow_mut().retain(|window| window.strong_count() > 0);
         if self.connections.get() == 0 {
             self.receiving.trim();

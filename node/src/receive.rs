@@ -9,7 +9,6 @@ use crate::{
     connection::{After, Connection},
     core::Core,
     limits::{BUFFER_WAIT, SMALL_PUT_BYTES_MAX, UPLOADS_PER_CORE_MAX},
-    md5_lanes::Bytes,
     recv::Body,
     rt::{within, yield_if_needed},
 };
@@ -142,7 +141,7 @@ async fn receive_declared(
     size: u64,
 ) -> Result<NewPayload, Failure> {
     if size <= SMALL_PUT_BYTES_MAX {
-        return receive_small(core, body, hasher, size).await;
+        return receive_small(core, shard, body, hasher, size).await;
     }
     if size > INLINE_OBJECT_BYTES_MAX {
         return receive_blob(core, shard, body, hasher, size, None).await;
@@ -161,6 +160,7 @@ async fn receive_declared(
 
 async fn receive_small(
     core: &Core,
+    shard: &ShardStore,
     body: &mut Body<'_>,
     hasher: &mut PayloadHasher,
     size: u64,
@@ -177,12 +177,12 @@ async fn receive_small(
     let Some(md5) = hasher.take_md5() else {
         return Ok(NewPayload::Small(payload));
     };
-    match core.md5.update(md5, Bytes::Small(payload), 0..filled).done().await {
-        Some((md5, Bytes::Small(payload))) => {
+    match core.md5.update_small(md5, payload, shard.is_appending()).await {
+        Some((md5, payload)) => {
             hasher.put_md5(md5);
             Ok(NewPayload::Small(payload))
         }
-        _ => Err(S3Error::new(ErrorCode::InternalError).into()),
+        None => Err(S3Error::new(ErrorCode::InternalError).into()),
     }
 }
 
@@ -229,12 +229,12 @@ async fn hash_md5_of_buffer(
     let Some(md5) = hasher.take_md5() else {
         return Ok(buffer);
     };
-    match core.md5.update(md5, Bytes::Pooled(buffer), 0..filled).done().await {
-        Some((md5, Bytes::Pooled(buffer))) => {
+    match core.md5.update(md5, buffer, filled).done().await {
+        Some((md5, buffer)) => {
             hasher.put_md5(md5);
             Ok(buffer)
         }
-        _ => Err(S3Error::new(ErrorCode::InternalError).into()),
+        None => Err(S3Error::new(ErrorCode::InternalError).into()),
     }
 }
 

@@ -12,11 +12,12 @@ use glommio::{
 use medium::{Medium, Operation, Place};
 use std::{
     cell::Cell,
-    future::Future,
+    future::{Future, poll_fn},
     io,
     os::fd::{AsRawFd, BorrowedFd},
     path::Path,
     rc::Rc,
+    task::Poll,
     time::Duration,
 };
 
@@ -314,6 +315,20 @@ pub async fn sleep(duration: Duration) {
 /// Runs a future on this core, detached from whoever started it.
 pub fn spawn(future: impl Future<Output = ()> + 'static) {
     glommio::spawn_local(future).detach();
+}
+
+/// Lets the tasks run that were woken before, and nothing else: the runtime does not look for I/O meanwhile.
+pub async fn let_others_run() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if has_waited {
+            return Poll::Ready(());
+        }
+        has_waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Lets other tasks of this core run.

@@ -23,7 +23,7 @@ use crate::{
         entry::{BucketState, Checkpoint, ObjectEntry},
         indexed::Indexed,
     },
-    io::spawn,
+    io::{let_others_run, spawn},
     layout::ShardPaths,
     limits::{RECENT_ENTRIES_MAX, SPACE_MAKING_BYTES},
     record::{ObjectMeta, Placement, Record},
@@ -178,7 +178,11 @@ pub struct Log {
     is_behind: Cell<bool>,
     counters: LogCounters,
     watches: Rc<Watches>,
+    before_batch: RefCell<Option<BeforeBatch>>,
 }
+
+/// What is done each time before the log takes what waits. Whether somebody can go on by it, to join the batch.
+pub type BeforeBatch = Rc<dyn Fn() -> bool>;
 
 /// What a log is made of.
 pub struct LogParts {
@@ -229,7 +233,18 @@ impl Log {
             is_behind: Cell::new(false),
             counters: LogCounters::default(),
             watches: Rc::default(),
+            before_batch: RefCell::default(),
         })
+    }
+
+    /// Whether a batch is being appended: what is submitted now waits for its end.
+    pub fn is_appending(&self) -> bool {
+        self.appends.get()
+    }
+
+    /// Has this done each time before a batch is taken.
+    pub fn set_before_batch(&self, before_batch: BeforeBatch) {
+        *self.before_batch.borrow_mut() = Some(before_batch);
     }
 
     /// Puts a change in line, to be committed with whatever else waits.
@@ -274,7 +289,18 @@ impl Log {
 
     /// Commits until nothing waits.
     async fn run(&self) {
-        while !self.queue.borrow().is_empty() {
+        loop {
+            let before_batch = self.before_batch.borrow().clone();
+            let others_go_on = before_batch.is_some_and(|before_batch| before_batch());
+            if others_go_on {
+                let_others_run().await;
+            }
+            if self.queue.borrow().is_empty() {
+                if others_go_on {
+                    continue;
+                }
+                return;
+            }
             // On a full disk no merge may ever come: PUTs are refused then, and deletes go on.
             let is_held_up = self.is_held_up() && !self.failed.get() && !self.space_short.get();
             let pending = if is_held_up {

@@ -27,41 +27,23 @@ use std::{
     rc::Rc,
 };
 
-/// Bytes to be hashed, in whatever holds them.
-pub enum Bytes {
-    /// A buffer of the core's pool.
-    Pooled(PooledBuffer),
-    /// A small payload.
-    Small(Vec<u8>),
-}
-
-impl Bytes {
-    fn get(&self, range: &Range<usize>) -> &[u8] {
-        let all = match self {
-            Self::Pooled(buffer) => buffer.bytes(),
-            Self::Small(bytes) => bytes,
-        };
-        all.get(range.clone()).unwrap_or_default()
-    }
-}
-
-/// Bytes of an upload that wait to be hashed, or are hashed a slice at a time.
-struct Job {
+/// Bytes of an upload that wait to be hashed.
+struct Job<B> {
     md5: Md5,
-    bytes: Bytes,
+    bytes: B,
     range: Range<usize>,
-    done: Giver<(Md5, Bytes)>,
+    done: Giver<(Md5, B)>,
 }
 
-/// Bytes given away to be hashed.
+/// A buffer given away to be hashed.
 pub struct Hashing {
     lanes: Rc<Md5Lanes>,
-    hashed: Receiver<(Md5, Bytes)>,
+    hashed: Receiver<(Md5, PooledBuffer)>,
 }
 
 impl Hashing {
-    /// The MD5 with the bytes added, and the bytes. `None` if the core stops meanwhile.
-    pub async fn done(self) -> Option<(Md5, Bytes)> {
+    /// The MD5 with the bytes added, and the buffer. `None` if the core stops meanwhile.
+    pub async fn done(self) -> Option<(Md5, PooledBuffer)> {
         self.lanes.begin();
         self.hashed.wait().await
     }
@@ -70,8 +52,10 @@ impl Hashing {
 /// The hashing of one core. What is given to it waits until somebody needs it, or until it fills the lanes.
 pub struct Md5Lanes {
     compressor: &'static dyn CompressLanes,
-    jobs: RefCell<VecDeque<Job>>,
+    buffers: RefCell<VecDeque<Job<PooledBuffer>>>,
+    /// Whether a task is hashing buffers.
     is_running: Cell<bool>,
+    small: RefCell<Vec<Job<Vec<u8>>>>,
 }
 
 impl Md5Lanes {
@@ -79,21 +63,22 @@ impl Md5Lanes {
     pub fn new() -> Self {
         Self {
             compressor: widest(),
-            jobs: RefCell::default(),
+            buffers: RefCell::default(),
             is_running: Cell::new(false),
+            small: RefCell::default(),
         }
     }
 
-    /// Gives a range of bytes away to be added to an MD5.
-    pub fn update(self: &Rc<Self>, md5: Md5, bytes: Bytes, range: Range<usize>) -> Hashing {
+    /// Gives the first `length` bytes of a buffer away to be added to an MD5.
+    pub fn update(self: &Rc<Self>, md5: Md5, buffer: PooledBuffer, length: usize) -> Hashing {
         let (done, hashed) = completion();
-        self.jobs.borrow_mut().push_back(Job {
+        self.buffers.borrow_mut().push_back(Job {
             md5,
-            bytes,
-            range,
+            bytes: buffer,
+            range: 0..length,
             done,
         });
-        if self.jobs.borrow().len() >= self.compressor.lanes() {
+        if self.buffers.borrow().len() >= self.compressor.lanes() {
             self.begin();
         }
         Hashing {
@@ -102,11 +87,57 @@ impl Md5Lanes {
         }
     }
 
+    /// Adds a small payload to an MD5, and gives both back. One that could not be stored at once anyway, since its log is
+    /// appending, waits for others. `None` if the core stops meanwhile.
+    pub async fn update_small(
+        self: &Rc<Self>,
+        md5: Md5,
+        payload: Vec<u8>,
+        is_appending: bool,
+    ) -> Option<(Md5, Vec<u8>)> {
+        let (done, hashed) = completion();
+        self.small.borrow_mut().push(Job {
+            md5,
+            range: 0..payload.len(),
+            bytes: payload,
+            done,
+        });
+        if self.small.borrow().len() >= self.compressor.lanes() || !is_appending {
+            self.hash_small();
+        }
+        hashed.wait().await
+    }
+
+    /// Hashes the small payloads that wait. Whether there were any.
+    pub fn hash_small(&self) -> bool {
+        let mut jobs = std::mem::take(&mut *self.small.borrow_mut());
+        let mut updates: Vec<Update<'_>> = jobs
+            .iter_mut()
+            .map(|job| Update {
+                md5: &mut job.md5,
+                bytes: job.bytes.get(job.range.clone()).unwrap_or_default(),
+            })
+            .collect();
+        update_together(&mut updates, self.compressor);
+        let has_any = !jobs.is_empty();
+        for job in jobs {
+            // Whoever waited may be gone, with its connection.
+            job.done.give((job.md5, job.bytes));
+        }
+        has_any
+    }
+
     /// Hashes whatever waits: also what nobody has asked for yet, since its client may send nothing more.
-    pub fn begin(self: &Rc<Self>) {
-        if !self.jobs.borrow().is_empty() && !self.is_running.replace(true) {
+    pub fn sweep(self: &Rc<Self>) {
+        self.hash_small();
+        self.begin();
+    }
+
+    /// Begins to hash the buffers that wait.
+    fn begin(self: &Rc<Self>) {
+        if !self.buffers.borrow().is_empty() && !self.is_running.replace(true) {
             let lanes = Rc::clone(self);
-            // Behind the tasks that can go on now: their bytes come along.
+            // Behind the tasks that can go on now: their buffers come along.
             rt::spawn(async move {
                 while lanes.hash_slices() {
                     yield_now().await;
@@ -116,10 +147,10 @@ impl Md5Lanes {
         }
     }
 
-    /// Hashes a slice of each of the oldest jobs. Whether any are left.
+    /// Hashes a slice of each of the oldest buffers. Whether any are left.
     fn hash_slices(&self) -> bool {
-        let mut jobs: Vec<Job> = {
-            let mut waiting = self.jobs.borrow_mut();
+        let mut jobs: Vec<Job<PooledBuffer>> = {
+            let mut waiting = self.buffers.borrow_mut();
             let count = waiting.len().min(self.compressor.lanes());
             waiting.drain(..count).collect()
         };
@@ -128,7 +159,7 @@ impl Md5Lanes {
             .iter_mut()
             .map(|job| Update {
                 md5: &mut job.md5,
-                bytes: job.bytes.get(&slice(&job.range)),
+                bytes: job.bytes.bytes().get(slice(&job.range)).unwrap_or_default(),
             })
             .collect();
         update_together(&mut updates, self.compressor);
@@ -136,13 +167,12 @@ impl Md5Lanes {
         for mut job in jobs.into_iter().rev() {
             job.range.start = slice(&job.range).end;
             if job.range.is_empty() {
-                // Whoever waited may be gone, with its connection.
                 job.done.give((job.md5, job.bytes));
             } else {
-                self.jobs.borrow_mut().push_front(job);
+                self.buffers.borrow_mut().push_front(job);
             }
         }
-        !self.jobs.borrow().is_empty()
+        !self.buffers.borrow().is_empty()
     }
 }
 

@@ -1,10 +1,7 @@
 //! A payload too large for the log: a buffer is filled while the one before is hashed and those before that are written.
 
 use super::{Failure, take_buffer};
-use crate::{
-    core::Core,
-    md5_lanes::{Bytes, Hashing},
-};
+use crate::{core::Core, md5_lanes::Hashing};
 use mountpath::{
     buffer::PooledBuffer,
     files::blob::BlobWriter,
@@ -44,7 +41,7 @@ impl<'c> IncomingBlob<'c> {
         match hasher.take_md5() {
             None => self.writer.write(buffer, filled).await?,
             Some(md5) => {
-                let hashing = self.core.md5.update(md5, Bytes::Pooled(buffer), 0..filled);
+                let hashing = self.core.md5.update(md5, buffer, filled);
                 self.hashing = Some((hashing, filled));
             }
         }
@@ -80,12 +77,12 @@ impl<'c> IncomingBlob<'c> {
             return Ok(());
         };
         match hashing.done().await {
-            Some((md5, Bytes::Pooled(buffer))) => {
+            Some((md5, buffer)) => {
                 hasher.put_md5(md5);
                 self.writer.write(buffer, filled).await?;
                 Ok(())
             }
-            _ => Err(S3Error::new(ErrorCode::InternalError).into()),
+            None => Err(S3Error::new(ErrorCode::InternalError).into()),
         }
     }
 }
