@@ -90,6 +90,12 @@ pub const FIO_RUN_S_MAX: u64 = 120;
 pub const PUT_DURABLE_GOAL_PER_S: f64 = 20_000.0;
 /// ... with this many clients.
 pub const PUT_DURABLE_GOAL_CLIENTS: usize = 64;
+/// What passing a connection to its core is to cost at most, in microseconds of processor time.
+pub const WAYS_HANDOFF_GOAL_US: f64 = 15.0;
+/// How many signed requests a second a gateway is to redirect.
+pub const WAYS_REDIRECT_GOAL_PER_S: f64 = 40_000.0;
+/// What 1 MiB through the gateway is to reach of the direct way.
+pub const WAYS_PROXY_GOAL: f64 = 0.6;
 /// What MD5 ETags are to reach of the speed without.
 pub const ETAG_GOAL: f64 = 0.9;
 /// The cells of `etag`, and by how many clients: small objects by as many as make full batches, large ones by as many as

@@ -28,7 +28,9 @@ mod tickets;
 mod xml_text;
 
 use clap::{Parser, Subcommand};
-use command::{compare, etag, fill, lease, list, mixed, objects, put_durable, put_large, restart, space, stalled};
+use command::{
+    compare, etag, fill, lease, list, mixed, objects, put_durable, put_large, restart, space, stalled, ways,
+};
 use std::process::ExitCode;
 
 /// Measure Corelane. Needs Linux with processors 0 and 1 to itself.
@@ -45,6 +47,7 @@ enum Command {
     PutDurable(put_durable::PutDurable),
     PutLarge(put_large::PutLarge),
     Etag(etag::Etag),
+    Ways(ways::Ways),
     Mixed(mixed::Mixed),
     Lease(lease::Lease),
     List(list::List),
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::PutDurable(flags) => put_durable::run(&flags),
         Command::PutLarge(flags) => put_large::run(&flags),
         Command::Etag(flags) => etag::run(&flags),
+        Command::Ways(flags) => ways::run(&flags),
         Command::Mixed(flags) => mixed::run(&flags),
         Command::Lease(flags) => lease::run(&flags),
         Command::List(flags) => list::run(&flags),

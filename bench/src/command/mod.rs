@@ -12,6 +12,7 @@ pub mod put_large;
 pub mod restart;
 pub mod space;
 pub mod stalled;
+pub mod ways;
 
 use std::{path::PathBuf, time::Duration};
 

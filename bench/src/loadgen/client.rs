@@ -236,7 +236,12 @@ impl Location {
 
     /// The request that follows the redirect.
     pub fn request(&self, method: Method, payload: Option<Payload>) -> Request {
-        Request::new(method, &self.authority, &self.target, &[], payload)
+        self.request_with(method, &[], payload)
+    }
+
+    /// The same with further headers.
+    pub fn request_with(&self, method: Method, headers: &[(&str, &str)], payload: Option<Payload>) -> Request {
+        Request::new(method, &self.authority, &self.target, headers, payload)
     }
 }
 
